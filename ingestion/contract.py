@@ -1,0 +1,502 @@
+"""The contract of a channel: what each of its feeds sends and how it is read.
+
+A contract is one Open Data Contract Standard (ODCS v3) file. What the standard has no
+key for stands in `customProperties`, whose names and shapes are the models below.
+Reading is strict: a key that neither the standard nor this module knows is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from open_data_contract_standard.model import (
+    CustomProperty,
+    DataQuality,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ingestion.errors import ContractError
+from ingestion.unknown_keys import unknown_keys
+
+SUFFIX = ".odcs.yaml"
+LOGICAL_TO_SQL = {
+    "string": "varchar",
+    "integer": "bigint",
+    "number": "decimal(18,2)",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+}
+CLASSIFICATIONS = (
+    "pan",
+    "direct_identifier",
+    "quasi_identifier",
+    "free_text",
+    "public",
+)
+IDENTIFIER_KINDS = (
+    "core_customer_id",
+    "national_id",
+    "card",
+    "login",
+    "phone",
+    "email",
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RowFilter(_Strict):
+    """Which rows of a shared file are this feed's: a column and its codes.
+
+    `otherwise` takes what no other feed of the same file names, malformed rows
+    included; each shared file has exactly one such feed. `every` takes all rows, for a
+    second view of them (the balance beside each booking, say).
+    """
+
+    column: str
+    codes: tuple[str, ...] = ()
+    otherwise: bool = False
+    every: bool = False
+
+    @property
+    def takes_malformed(self) -> bool:
+        """Whether records that cannot be split into columns are this feed's too."""
+        return self.otherwise or self.every
+
+
+class Layout(_Strict):
+    """How the file is written. `path` may hold wildcards and is relative to the day."""
+
+    format: Literal["csv", "fixed_width", "json_lines", "parquet", "mbox"]
+    path: str
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    quote: str = '"'
+    header: bool = True
+    multiline: bool = False
+    rows: RowFilter | None = None
+    timezone: str | None = None
+
+
+class Delivery(_Strict):
+    """When the file comes and what is in it.
+
+    `daily`: a folder a business date. `history`: one file over several dates, split by
+    `date_column`. `static`: one undated file, in force from `effective_date`.
+    `snapshot` content is the whole state; `events` are what happened on the day.
+    """
+
+    cadence: Literal["daily", "history", "static"] = "daily"
+    content: Literal["events", "snapshot"] = "events"
+    required: bool = True
+    wait_until: str = "06:00"
+    date_column: str | None = None
+    effective_date: date | None = None
+
+
+class Control(_Strict):
+    """What proves that an extract is whole: a control file, or nothing."""
+
+    kind: Literal["file", "none"] = "file"
+    sums: tuple[str, ...] = ()
+
+
+class RejectCeiling(_Strict):
+    """How many rows may be rejected before the landing is refused."""
+
+    max_count: int = Field(default=0, ge=0)
+    max_ratio: float = Field(default=0.0, ge=0, le=1)
+
+
+class ZeroPad(_Strict):
+    """Writes a bare number as the bank's other files do: prefix and digits."""
+
+    prefix: str = ""
+    digits: int = Field(gt=0)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One logical column of a feed and how it is written in the file."""
+
+    name: str
+    physical_name: str
+    logical_type: str
+    sql_type: str
+    description: str
+    classification: str
+    codes: Mapping[str, str]
+    width: int | None = None
+    date_formats: tuple[str, ...] = ()
+    shift_years: int = 0
+    decimal_mark: str = "."
+    zero_pad: ZeroPad | None = None
+    constant: str | None = None
+    join_of: tuple[str, ...] = ()
+    is_primary_key: bool = False
+    required: bool = False
+    identifier: str | None = None
+    last4_of: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str | None = None
+    quality: tuple[DataQuality, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Physical columns that this one is read from; none for a constant."""
+        if self.constant is not None or self.last4_of is not None:
+            return ()
+        return self.join_of or (self.physical_name,)
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether its values may not be shown in messages or logs."""
+        return self.classification != "public"
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One kind of extract of a channel."""
+
+    channel: str
+    name: str
+    description: str
+    layout: Layout
+    delivery: Delivery
+    control: Control
+    ceiling: RejectCeiling
+    columns: tuple[Column, ...]
+    quality: tuple[DataQuality, ...]
+    contract_path: Path
+
+    @property
+    def id(self) -> str:
+        """`channel.feed`."""
+        return f"{self.channel}.{self.name}"
+
+    @property
+    def physical_columns(self) -> tuple[str, ...]:
+        """The distinct physical columns it reads, in contract order."""
+        seen = dict.fromkeys(s for column in self.columns for s in column.sources)
+        if self.layout.rows:
+            seen.setdefault(self.layout.rows.column)
+        return tuple(seen)
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """Names of the columns that identify a row."""
+        return tuple(c.name for c in self.columns if c.is_primary_key)
+
+    def column(self, name: str) -> Column:
+        """Return the column of that logical name."""
+        return next(c for c in self.columns if c.name == name)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """All feeds of one channel."""
+
+    channel: str
+    version: str
+    description: str
+    feeds: tuple[Feed, ...]
+    path: Path
+    text: str
+
+    def feed(self, name: str) -> Feed:
+        """Return the feed of that name.
+
+        Raises:
+            ContractError: The channel has no such feed.
+        """
+        for feed in self.feeds:
+            if feed.name == name:
+                return feed
+        raise ContractError(
+            self.channel,
+            f"has no feed {name!r}",
+            expected=", ".join(f.name for f in self.feeds),
+        )
+
+
+def contract_paths(folder: Path) -> list[Path]:
+    """Return the contract files of a folder, in order of channel."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def load_contracts(folder: Path) -> dict[str, Contract]:
+    """Read every contract of a folder, by channel.
+
+    Raises:
+        ContractError: There is none, or one of them is not valid.
+    """
+    contracts = [load_contract(path) for path in contract_paths(folder)]
+    if not contracts:
+        raise ContractError(
+            str(folder),
+            "holds no contract",
+            expected=f"at least one <channel>{SUFFIX}",
+            remedy="Set PASSBOOK_CONTRACTS to the folder of your contracts.",
+        )
+    return {contract.channel: contract for contract in contracts}
+
+
+def load_contract(path: Path) -> Contract:
+    """Read one contract strictly.
+
+    Raises:
+        ContractError: With all that is wrong, joined in one line.
+    """
+    document, text = _parse(path)
+    channel = path.name.removesuffix(SUFFIX)
+    if document.name != channel:
+        raise ContractError(
+            path.name, "names another channel", expected=channel, found=document.name
+        )
+    feeds = _with_remainders(
+        tuple(_feed(channel, o, path) for o in document.schema_ or [])
+    )
+    contract = Contract(
+        channel=channel,
+        version=document.version or "0",
+        description=(document.description and document.description.purpose) or "",
+        feeds=feeds,
+        path=path,
+        text=text,
+    )
+    problems = list(inconsistencies(contract))
+    if problems:
+        raise ContractError(path.name, "; ".join(problems), remedy="Edit that file.")
+    return contract
+
+
+def _parse(path: Path) -> tuple[OpenDataContractStandard, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ContractError(
+            path.name, "cannot be read as YAML", found=str(error)
+        ) from None
+    if not isinstance(raw, dict):
+        raise ContractError(path.name, "is not a mapping", found=type(raw).__name__)
+    unknown = unknown_keys(raw, OpenDataContractStandard)
+    if unknown:
+        raise ContractError(path.name, "; ".join(unknown), remedy="Edit that file.")
+    try:
+        return OpenDataContractStandard(**raw), text
+    except ValidationError as error:
+        raise ContractError(path.name, _validation_line(error)) from None
+
+
+def _validation_line(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, e['loc']))}: {e['msg']} (found {e['input']!r})"
+        for e in error.errors()
+    )
+
+
+_FEED_MODELS: dict[str, type[_Strict]] = {
+    "layout": Layout,
+    "delivery": Delivery,
+    "control": Control,
+    "rejects": RejectCeiling,
+}
+_COLUMN_CUSTOMS = frozenset(
+    {
+        "codes",
+        "width",
+        "date_formats",
+        "shift_years",
+        "decimal_mark",
+        "zero_pad",
+        "constant",
+        "identifier",
+        "last4_of",
+    }
+)
+
+
+def _customs(
+    where: str, properties: list[CustomProperty] | None, known: frozenset[str]
+) -> dict[str, Any]:
+    customs = {str(p.property): p.value for p in properties or []}
+    for name in customs:
+        if name not in known:
+            raise ContractError(
+                where, f"unknown custom property {name!r}", expected=_names(known)
+            )
+    return customs
+
+
+def _names(known: frozenset[str]) -> str:
+    return "one of " + ", ".join(sorted(known))
+
+
+def _feed(channel: str, schema: SchemaObject, path: Path) -> Feed:
+    where = f"{channel}.{schema.name}"
+    customs = _customs(where, schema.customProperties, frozenset(_FEED_MODELS))
+    parts: dict[str, Any] = {}
+    for name, model in _FEED_MODELS.items():
+        try:
+            parts[name] = model(**customs.get(name, {}))
+        except (ValidationError, TypeError) as error:
+            text = (
+                _validation_line(error)
+                if isinstance(error, ValidationError)
+                else str(error)
+            )
+            raise ContractError(f"{where} {name}", text) from None
+    return Feed(
+        channel=channel,
+        name=str(schema.name),
+        description=schema.description or "",
+        layout=parts["layout"],
+        delivery=parts["delivery"],
+        control=parts["control"],
+        ceiling=parts["rejects"],
+        columns=tuple(_column(where, p) for p in schema.properties or []),
+        quality=tuple(schema.quality or []),
+        contract_path=path,
+    )
+
+
+def _column(feed: str, source: SchemaProperty) -> Column:
+    where = f"{feed}.{source.name}"
+    customs = _customs(where, source.customProperties, _COLUMN_CUSTOMS)
+    logical = source.logicalType or "string"
+    if logical not in LOGICAL_TO_SQL:
+        raise ContractError(
+            where,
+            "unknown logicalType",
+            expected=_names(frozenset(LOGICAL_TO_SQL)),
+            found=logical,
+        )
+    options = source.logicalTypeOptions or {}
+    pad = customs.get("zero_pad")
+    return Column(
+        name=str(source.name),
+        physical_name=source.physicalName or str(source.name),
+        logical_type=logical,
+        sql_type=source.physicalType or LOGICAL_TO_SQL[logical],
+        description=source.description or "",
+        classification=source.classification or "",
+        codes={str(k): str(v) for k, v in (customs.get("codes") or {}).items()},
+        width=customs.get("width"),
+        date_formats=tuple(customs.get("date_formats") or ()),
+        shift_years=int(customs.get("shift_years") or 0),
+        decimal_mark=str(customs.get("decimal_mark") or "."),
+        zero_pad=ZeroPad(**pad) if pad else None,
+        constant=customs.get("constant"),
+        join_of=tuple(source.transformSourceObjects or ()),
+        is_primary_key=bool(source.primaryKey),
+        required=bool(source.required),
+        identifier=customs.get("identifier"),
+        last4_of=customs.get("last4_of"),
+        minimum=options.get("minimum"),
+        maximum=options.get("maximum"),
+        pattern=options.get("pattern"),
+        quality=tuple(source.quality or ()),
+    )
+
+
+def _with_remainders(feeds: tuple[Feed, ...]) -> tuple[Feed, ...]:
+    """Give each `otherwise` feed the codes that the other feeds of its file take."""
+
+    def completed(feed: Feed) -> Feed:
+        rows = feed.layout.rows
+        if rows is None or not rows.otherwise:
+            return feed
+        taken = tuple(
+            code
+            for other in feeds
+            if other is not feed
+            and other.layout.path == feed.layout.path
+            and other.layout.rows
+            and not other.layout.rows.every
+            for code in other.layout.rows.codes
+        )
+        layout = feed.layout.model_copy(
+            update={"rows": rows.model_copy(update={"codes": taken})}
+        )
+        return replace(feed, layout=layout)
+
+    return tuple(completed(feed) for feed in feeds)
+
+
+def inconsistencies(contract: Contract) -> Iterator[str]:
+    """Yield what contradicts itself in a contract that parses, a line each."""
+    if not contract.feeds:
+        yield "has no feed"
+    for feed in contract.feeds:
+        yield from _feed_inconsistencies(feed)
+    yield from _shared_file_inconsistencies(contract)
+
+
+def _feed_inconsistencies(feed: Feed) -> Iterator[str]:
+    names = [column.name for column in feed.columns]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f"{feed.name}: column {name!r} stands twice"
+    if not feed.primary_key:
+        yield f"{feed.name}: no column has primaryKey"
+    for name in feed.control.sums:
+        if name not in names:
+            yield f"{feed.name}: control sum of unknown column {name!r}"
+    for column in feed.columns:
+        yield from _column_inconsistencies(feed, column)
+    delivery = feed.delivery
+    if delivery.cadence == "history" and delivery.date_column not in names:
+        yield f"{feed.name}: cadence history needs a date_column of the feed"
+    if delivery.cadence == "static" and delivery.effective_date is None:
+        yield f"{feed.name}: cadence static needs an effective_date"
+
+
+def _column_inconsistencies(feed: Feed, column: Column) -> Iterator[str]:
+    where = f"{feed.name}.{column.name}"
+    if column.classification not in CLASSIFICATIONS:
+        yield (
+            f"{where}: classification {column.classification!r} is not "
+            f"{_names(frozenset(CLASSIFICATIONS))}"
+        )
+    if not column.description:
+        yield f"{where}: has no description"
+    if column.identifier and column.identifier not in IDENTIFIER_KINDS:
+        yield (
+            f"{where}: identifier {column.identifier!r} is not "
+            f"{_names(frozenset(IDENTIFIER_KINDS))}"
+        )
+    names = {c.name for c in feed.columns}
+    if column.last4_of is not None and column.last4_of not in names:
+        yield f"{where}: last4_of names unknown column {column.last4_of!r}"
+    if feed.layout.format == "fixed_width" and column.sources and not column.width:
+        yield f"{where}: a fixed width column needs a width in bytes"
+
+
+def _shared_file_inconsistencies(contract: Contract) -> Iterator[str]:
+    by_path: dict[str, list[Feed]] = {}
+    for feed in contract.feeds:
+        by_path.setdefault(feed.layout.path, []).append(feed)
+    for path, feeds in by_path.items():
+        if len(feeds) == 1:
+            continue
+        filters = [feed.layout.rows for feed in feeds if feed.layout.rows]
+        if len(filters) < len(feeds):
+            yield f"{path}: shared by several feeds, so each needs rows"
+        filters = [rows for rows in filters if not rows.every]
+        if sum(rows.otherwise for rows in filters) != 1:
+            yield f"{path}: exactly one of its feeds takes the rest (otherwise: true)"
+        codes = [c for rows in filters if not rows.otherwise for c in rows.codes]
+        for code in sorted({c for c in codes if codes.count(c) > 1}):
+            yield f"{path}: code {code!r} is taken by two feeds"
