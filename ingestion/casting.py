@@ -1,0 +1,206 @@
+"""Turns a feed's columns from text into their contract types, in SQL.
+
+One expression a column gives the typed value, and one condition says why it is not
+fit. A value is never rounded, cut or guessed to make it fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingestion.contract import Column, Feed
+from ingestion.identifiers import quoted, text_literal
+
+BAD_CARD = "__bad_card__"
+LAST4 = "__last4__"
+INDEX = "__index__"
+
+
+@dataclass(frozen=True)
+class CastColumn:
+    """SQL of one column: its text, its value, and (reason, expected) when unfit."""
+
+    column: Column
+    text: str
+    value: str
+    faults: tuple[tuple[str, str, str], ...]
+
+
+def cast_column(column: Column, available: frozenset[str], timezone: str) -> CastColumn:
+    """Return the SQL that reads one column from the physical columns available."""
+    text = _text(column, available)
+    value = _value(column, text, timezone)
+    return CastColumn(column, text, value, tuple(_faults(column, text, value)))
+
+
+def _text(column: Column, available: frozenset[str]) -> str:
+    if column.constant is not None:
+        return text_literal(str(column.constant))
+    if column.last4_of is not None:
+        return quoted(LAST4 + column.last4_of)
+    present = [s for s in column.sources if s in available]
+    if len(present) != len(column.sources):
+        return "cast(null as varchar)"
+    trimmed = [f"nullif(trim({quoted(s)}), '')" for s in present]
+    text = trimmed[0] if len(trimmed) == 1 else f"concat_ws(' ', {', '.join(trimmed)})"
+    if column.zero_pad is None:
+        return text
+    pad = column.zero_pad
+    return (
+        f"case when regexp_full_match({text}, '[0-9]{{1,{pad.digits}}}') then "
+        f"{text_literal(pad.prefix)} || lpad({text}, {pad.digits}, '0') else {text} end"
+    )
+
+
+def _value(column: Column, text: str, timezone: str) -> str:
+    if column.codes:
+        text = _coded(column, text)
+    kind = column.logical_type
+    if kind == "string":
+        return text
+    if kind in {"date", "timestamp"}:
+        return _moment(column, text, timezone)
+    if kind == "boolean":
+        return f"try_cast({text} as boolean)"
+    return _number(column, text)
+
+
+def _coded(column: Column, text: str) -> str:
+    """Return the code map; key `` stands for an empty value, `*` for any other."""
+    arms = [
+        f"when {text} = {text_literal(code)} then {text_literal(name)}"
+        for code, name in column.codes.items()
+        if code not in {"", "*"}
+    ]
+    if "" in column.codes:
+        arms.append(f"when {text} is null then {text_literal(column.codes[''])}")
+    if "*" in column.codes:
+        arms.append(f"when {text} is not null then {text_literal(column.codes['*'])}")
+    return f"case {' '.join(arms)} end"
+
+
+def _moment(column: Column, text: str, timezone: str) -> str:
+    formats = column.date_formats
+    zone = text_literal(timezone)
+    if not formats:
+        moment = f"try_cast({text} as timestamp)"
+    else:
+        moment = f"coalesce({', '.join(_parsed(text, f) for f in formats)})"
+    if column.shift_years:
+        moment = f"{moment} + to_years({column.shift_years})"
+    if column.logical_type == "date":
+        return f"cast({moment} as date)"
+    if any("%z" in f for f in formats):
+        return f"timezone('UTC', {moment})"
+    return f"timezone('UTC', timezone({zone}, {moment}))"
+
+
+def _parsed(text: str, layout: str) -> str:
+    return f"try_strptime({text}, {text_literal(layout)})"
+
+
+def _plain_number(column: Column, text: str) -> str:
+    if column.decimal_mark == ".":
+        return text
+    return (
+        f"replace(replace({text}, '.', ''), {text_literal(column.decimal_mark)}, '.')"
+    )
+
+
+def _number(column: Column, text: str) -> str:
+    return f"try_cast({_plain_number(column, text)} as {column.sql_type})"
+
+
+def _faults(column: Column, text: str, value: str) -> list[tuple[str, str, str]]:
+    """Return (condition, reason, expected); the first that holds is the reason."""
+    faults: list[tuple[str, str, str]] = []
+    if column.required:
+        missing = f"{value} is null" if "" in column.codes else f"{text} is null"
+        if column.classification == "pan":
+            missing = f"{missing} and not {quoted(BAD_CARD + column.name)}"
+        faults.append((missing, "missing_value", "a value"))
+    if column.classification == "pan":
+        faults.append((quoted(BAD_CARD + column.name), "invalid_card_number", "a PAN"))
+    elif column.codes:
+        expected = ", ".join(k for k in column.codes if k)
+        faults.append(
+            (f"{text} is not null and {value} is null", "unknown_code", expected)
+        )
+    elif column.logical_type in {"integer", "number"}:
+        faults.append(_number_fault(column, text, value))
+    elif column.logical_type != "string":
+        expected = " or ".join(column.date_formats) or column.logical_type
+        faults.append(
+            (
+                f"{text} is not null and {value} is null",
+                f"not_a_{column.logical_type}",
+                expected,
+            )
+        )
+    return faults
+
+
+def _number_fault(column: Column, text: str, value: str) -> tuple[str, str, str]:
+    """Return the fault of a number that would be rounded, or is none at all."""
+    plain = _plain_number(column, text)
+    scale = _scale(column.sql_type)
+    fraction = rf"(\.[0-9]{{0,{scale}}}0*)?" if scale else r"(\.0*)?"
+    shape = text_literal(rf"[+-]?[0-9]+{fraction}")
+    return (
+        f"{text} is not null and "
+        f"({value} is null or not regexp_full_match({plain}, {shape}))",
+        f"not_a_{column.logical_type}",
+        column.sql_type,
+    )
+
+
+def _scale(sql_type: str) -> int:
+    _, _, scale = sql_type.partition(",")
+    return int(scale.strip(" )")) if scale else 0
+
+
+def typed_select(feed: Feed, columns: list[CastColumn]) -> str:
+    """Return SQL over table `text_rows`: the typed columns and `is_fit`."""
+    values = ",\n".join(
+        f"    cast({c.value} as {c.column.sql_type}) as {quoted(c.column.name)}"
+        for c in columns
+    )
+    faults = " or ".join(f"({f})" for c in columns for f, _, _ in c.faults) or "false"
+    keep = _row_filter(feed)
+    return (
+        f"select\n    {INDEX},\n{values},\n"
+        f"    not coalesce({faults}, false) as is_fit\nfrom text_rows\nwhere {keep}"
+    )
+
+
+def faults_select(columns: list[CastColumn]) -> str:
+    """Return SQL over `text_rows` and `unfit`: one row a fault, values masked."""
+    arms = [
+        f"select {INDEX}, {text_literal(c.column.name)} as column_name, "
+        f"{text_literal(reason)} as reason_code, {text_literal(expected)} as expected, "
+        f"{_shown(c)} as found from unfit_rows where {condition}"
+        for c in columns
+        for condition, reason, expected in c.faults
+    ]
+    union = "\nunion all by name\n".join(arms)
+    return (
+        f"with unfit_rows as (select * from text_rows semi join unfit using ({INDEX}))\n"
+        f"select * from (\n{union}\n) order by {INDEX}, column_name, reason_code"
+    )
+
+
+def _shown(column: CastColumn) -> str:
+    if column.column.classification == "pan":
+        return "cast(null as varchar)"
+    if not column.column.is_personal:
+        return f"left({column.text}, 60)"
+    return f"repeat('*', greatest(length({column.text}) - 2, 0)) || right({column.text}, 2)"
+
+
+def _row_filter(feed: Feed) -> str:
+    rows = feed.layout.rows
+    if rows is None or rows.every:
+        return "true"
+    codes = ", ".join(text_literal(code) for code in rows.codes) or "null"
+    value = f"coalesce(trim({quoted(rows.column)}), '')"
+    return f"{value} not in ({codes})" if rows.otherwise else f"{value} in ({codes})"

@@ -1,0 +1,114 @@
+"""The lake: typed Parquet, one folder per channel, feed and business date.
+
+A partition is one file that is replaced by rename, so a reader sees the old landing or
+the new one and nothing between.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ingestion.contract import Feed
+
+PART = "part.parquet"
+_PREFIX = "business_date="
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where landed rows and rejects lie."""
+
+    root: Path
+
+    def feed_folder(self, feed: Feed) -> Path:
+        """Return the folder of all partitions of a feed."""
+        return self.root / "raw" / feed.channel / feed.name
+
+    def partition(self, feed: Feed, business_date: date) -> Path:
+        """Return the Parquet file of a feed and date; it may not exist."""
+        return self.feed_folder(feed) / f"{_PREFIX}{business_date}" / PART
+
+    def rejects(self, feed: Feed, business_date: date) -> Path:
+        """Return the Parquet file of what a landing rejected; it may not exist."""
+        name = f"{self.reject_key(feed, business_date)}.parquet"
+        return self.reject_folder(feed) / name
+
+    def reject_folder(self, feed: Feed) -> Path:
+        """Return the folder of all rejects of a feed."""
+        return self.root / "rejects" / feed.channel / feed.name
+
+    @staticmethod
+    def reject_key(feed: Feed, business_date: date) -> str:
+        """Return the date of a landing's rejects; a file over many dates has one key."""
+        if feed.delivery.cadence == "history":
+            return "history"
+        return business_date.isoformat()
+
+    def dates(self, feed: Feed) -> list[date]:
+        """Return the business dates that a feed has a partition of, in order."""
+        return sorted(
+            date.fromisoformat(path.parent.name.removeprefix(_PREFIX))
+            for path in self.feed_folder(feed).glob(f"{_PREFIX}*/{PART}")
+        )
+
+    def manifest(self, feed: Feed, business_date: date) -> Path:
+        """Return the JSON file that says what a partition was landed from."""
+        folder = self.root / "manifests" / feed.channel / feed.name
+        return folder / f"{self.reject_key(feed, business_date)}.json"
+
+    def standing(self, feed: Feed, business_date: date) -> dict[str, Any] | None:
+        """Return what the standing landing said of itself, None where there is none."""
+        path = self.manifest(feed, business_date)
+        if not path.is_file():
+            return None
+        standing: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return standing
+
+    def all_standing(self) -> Iterator[dict[str, Any]]:
+        """Yield every standing landing, in order of path."""
+        for path in sorted((self.root / "manifests").glob("*/*/*.json")):
+            yield json.loads(path.read_text(encoding="utf-8"))
+
+    def write_manifest(
+        self, feed: Feed, business_date: date, standing: dict[str, Any]
+    ) -> None:
+        """Record a landing; its partitions are already in place."""
+        with self.staging() as folder:
+            staged = folder / "manifest.json"
+            staged.write_text(
+                json.dumps(standing, ensure_ascii=False, indent=1, default=str),
+                encoding="utf-8",
+            )
+            self.replace(staged, self.manifest(feed, business_date))
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Give an empty folder on the lake's file system, gone afterwards."""
+        folder = self.root / ".incoming" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def replace(self, staged: Path, target: Path) -> None:
+        """Put a staged file in the target's place, in one instant."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(staged, target)
+
+    def drop(self, feed: Feed, business_date: date) -> None:
+        """Remove a partition that a newer landing of the same file no longer holds."""
+        shutil.rmtree(self.partition(feed, business_date).parent, ignore_errors=True)
+
+    def clear_staging(self) -> None:
+        """Remove what killed landings left behind."""
+        shutil.rmtree(self.root / ".incoming", ignore_errors=True)
