@@ -1,0 +1,61 @@
+-- One row per customer with an open account: what the customer holds, by share.
+with accounts as (
+    select * from {{ ref('int_accounts') }}
+    where is_open
+),
+
+account_owners as (
+    select * from {{ ref('int_account_owners') }}
+),
+
+account_balances as (
+    select * from {{ ref('int_account_balances') }}
+),
+
+latest_balances as (
+    select
+        account_id,
+        balance_amount
+    from account_balances
+    qualify
+        row_number() over (
+            partition by account_id
+            order by business_date desc
+        ) = 1
+),
+
+held as (
+    select
+        account_owners.customer_key,
+        accounts.account_id,
+        accounts.product_kind_code,
+        accounts.side_code,
+        accounts.risk_number,
+        coalesce(latest_balances.balance_amount, 0)
+        * account_owners.owner_share_ratio as share_amount
+    from accounts
+    inner join account_owners on accounts.account_id = account_owners.account_id
+    left join latest_balances on accounts.account_id = latest_balances.account_id
+),
+
+customer_holdings as (
+    select
+        customer_key,
+        count(*) as open_account_count,
+        count(distinct product_kind_code) as product_kind_count,
+        array_to_string(list_sort(list(distinct product_kind_code)), ', ')
+            as product_kinds,
+        cast(
+            coalesce(sum(share_amount) filter (where side_code = 'deposit'), 0)
+            as decimal(18, 2)
+        ) as deposit_balance_amount,
+        cast(
+            coalesce(sum(share_amount) filter (where side_code = 'loan'), 0)
+            as decimal(18, 2)
+        ) as loan_balance_amount,
+        max(risk_number) as highest_risk_number
+    from held
+    group by customer_key
+)
+
+select * from customer_holdings

@@ -1,0 +1,82 @@
+-- One row per customer who called or wrote, or has a case: how the bank served them.
+with interactions as (
+    select * from {{ ref('interactions') }}
+    where channel in ('call_center', 'email')
+),
+
+cases as (
+    select * from {{ ref('int_cases') }}
+),
+
+bridge as (
+    select * from {{ source('identity', 'customer_identity') }}
+    where customer_key is not null
+),
+
+contacts as (
+    select
+        bridge.customer_key,
+        interactions.interaction_id,
+        interactions.activity_code,
+        interactions.outcome_code,
+        interactions.satisfaction_score,
+        interactions.occurred_at,
+        lead(interactions.occurred_at) over (
+            partition by
+                bridge.customer_key,
+                interactions.activity_code,
+                interactions.category_code
+            order by interactions.occurred_at, interactions.interaction_id
+        ) as next_contact_at
+    from interactions
+    inner join bridge on interactions.record_id = bridge.record_id
+),
+
+contact_figures as (
+    select
+        customer_key,
+        count(*) filter (where activity_code = 'call') as call_count,
+        count(*) filter (where activity_code in ('message_in', 'message_out'))
+            as message_count,
+        avg(satisfaction_score) as satisfaction_average,
+        count(satisfaction_score) as satisfaction_answer_count,
+        -- Resolved at the first contact: no further call on the subject within 7 days.
+        avg(
+            case
+                when next_contact_at <= occurred_at + interval 7 day then 0.0
+                else 1.0
+            end
+        ) filter (where activity_code = 'call' and outcome_code = 'answered')
+            as first_contact_resolution_ratio
+    from contacts
+    group by customer_key
+),
+
+case_figures as (
+    select
+        bridge.customer_key,
+        count(*) as case_count,
+        count(*) filter (where cases.status_code = 'open') as open_case_count
+    from cases
+    inner join bridge on cases.record_id = bridge.record_id
+    group by bridge.customer_key
+),
+
+customer_service as (
+    select
+        coalesce(contact_figures.customer_key, case_figures.customer_key)
+            as customer_key,
+        coalesce(contact_figures.call_count, 0) as call_count,
+        coalesce(contact_figures.message_count, 0) as message_count,
+        contact_figures.satisfaction_average,
+        coalesce(contact_figures.satisfaction_answer_count, 0)
+            as satisfaction_answer_count,
+        contact_figures.first_contact_resolution_ratio,
+        coalesce(case_figures.case_count, 0) as case_count,
+        coalesce(case_figures.open_case_count, 0) as open_case_count
+    from contact_figures
+    full join case_figures
+        on contact_figures.customer_key = case_figures.customer_key
+)
+
+select * from customer_service

@@ -1,0 +1,59 @@
+-- One row per customer: every key that the bridge leads to, and since when it is known.
+with bridge as (
+    select * from {{ source('identity', 'customer_identity') }}
+    where customer_key is not null
+),
+
+record_months as (
+    select * from {{ ref('int_record_months') }}
+),
+
+first_months as (
+    select
+        record_id,
+        min(month_start) as first_month
+    from record_months
+    group by record_id
+),
+
+account_owners as (
+    select * from {{ ref('int_account_owners') }}
+),
+
+balance_months as (
+    select * from {{ ref('int_balance_months') }}
+),
+
+balance_first_months as (
+    select
+        account_owners.customer_key,
+        min(balance_months.month_start) as first_month
+    from account_owners
+    inner join balance_months on account_owners.account_id = balance_months.account_id
+    group by account_owners.customer_key
+),
+
+contact_first_months as (
+    select
+        bridge.customer_key,
+        count(*) as record_count,
+        min(first_months.first_month) as first_month
+    from bridge
+    left join first_months on bridge.record_id = first_months.record_id
+    group by bridge.customer_key
+),
+
+customers_known as (
+    select
+        contact_first_months.customer_key,
+        contact_first_months.record_count,
+        least(
+            coalesce(contact_first_months.first_month, {{ month_start(as_of()) }}),
+            coalesce(balance_first_months.first_month, {{ month_start(as_of()) }})
+        ) as first_month
+    from contact_first_months
+    left join balance_first_months
+        on contact_first_months.customer_key = balance_first_months.customer_key
+)
+
+select * from customers_known

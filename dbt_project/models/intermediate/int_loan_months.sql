@@ -1,0 +1,68 @@
+-- One row per loan and month whose daily balance no feed tells: what is owed by the terms,
+-- paid off in equal parts. It is owed on the account that repays it.
+with loans as (
+    select * from {{ ref('stg_core_banking__loans') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+account_balances as (
+    select * from {{ ref('int_account_balances') }}
+),
+
+bounds as (
+    select coalesce(min(business_date), {{ as_of() }}) as first_date
+    from account_balances
+),
+
+months as (
+    {{ month_spine('(select first_date from bounds)', as_of()) }}
+),
+
+untold as (
+    select loans.*
+    from loans
+    inner join accounts on loans.account_id = accounts.account_id
+    where accounts.side_code = 'deposit' and loans.loan_state_code <> 'repaid'
+),
+
+aged as (
+    select
+        untold.loan_id,
+        untold.account_id,
+        untold.loan_state_code,
+        untold.principal_amount,
+        untold.duration_months,
+        months.month_start,
+        greatest(months.month_start, untold.granted_date) as first_date,
+        least(
+            {{ add_months('months.month_start', 1) }},
+            cast({{ as_of() }} + interval 1 day as date)
+        ) as end_date,
+        date_diff(
+            'month', {{ month_start('untold.granted_date') }}, months.month_start
+        ) as months_paid
+    from untold
+    inner join months
+        on untold.granted_date < {{ add_months('months.month_start', 1) }}
+),
+
+loan_months as (
+    select
+        loan_id,
+        account_id,
+        loan_state_code,
+        month_start,
+        cast(
+            principal_amount
+            * (1.0 - months_paid / cast(duration_months as double))
+            * {{ days_between('first_date', 'end_date') }} as decimal(24, 2)
+        ) as balance_day_amount,
+        cast({{ days_between('first_date', 'end_date') }} as bigint) as day_count
+    from aged
+    where months_paid < duration_months and first_date < end_date
+)
+
+select * from loan_months

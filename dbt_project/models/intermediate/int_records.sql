@@ -1,0 +1,46 @@
+-- One row per record: a person, card, account or contact as one channel knows it.
+{{ config(tags=['before_identity']) }}
+
+with identifiers as (
+    select * from {{ ref('int_record_identifiers') }}
+),
+
+interactions as (
+    select * from {{ ref('interactions') }}
+),
+
+logins as (
+    select * from {{ ref('stg_online_banking__logins') }}
+),
+
+cases_log as (
+    select * from {{ ref('int_cases_log') }}
+),
+
+seen as (
+    select record_id from identifiers
+    union
+    select record_id from interactions
+    union
+    select record_id from cases_log
+    union
+    select 'online_banking:login:' || login_id as record_id from logins
+),
+
+records as (
+    select
+        record_id,
+        case
+            when record_id like 'core_banking:customer:%' then 'core_customer'
+            when record_id like 'core_banking:card:%' then 'card'
+            when record_id like 'core_banking:account:%' then 'account'
+            when record_id like 'online_banking:login:%' then 'login'
+            when record_id like 'phone:%' then 'phone'
+            when record_id like 'email:%' and record_id like '%@%' then 'email'
+            else 'anonymous'
+        end as record_kind
+    from seen
+)
+
+select * from records
+order by record_id

@@ -1,0 +1,151 @@
+-- One row per customer and month from the first in which it is known: what the month's
+-- figures alone would make of it, and what the policy makes of it with patience.
+with known as (
+    select * from {{ ref('int_customers_known') }}
+),
+
+contributions as (
+    select * from {{ ref('customer_contribution_monthly') }}
+),
+
+account_owners as (
+    select * from {{ ref('int_account_owners') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+policy as (
+    select * from {{ ref('tier_policy') }}
+    where {{ as_of() }} >= valid_from and {{ as_of() }} < valid_to
+),
+
+months as (
+    {{ month_spine('(select min(first_month) from known)', as_of()) }}
+),
+
+customer_months as (
+    select
+        known.customer_key,
+        months.month_start
+    from known
+    inner join months on known.first_month <= months.month_start
+),
+
+holders as (
+    select
+        account_owners.customer_key,
+        min(accounts.opened_date) as first_opened_date,
+        max(coalesce(accounts.closed_date, date '9999-12-31')) as last_closed_date
+    from account_owners
+    inner join accounts on account_owners.account_id = accounts.account_id
+    group by account_owners.customer_key
+),
+
+measured as (
+    select
+        customer_months.customer_key,
+        customer_months.month_start,
+        coalesce(
+            holders.first_opened_date
+            < {{ add_months('customer_months.month_start', 1) }}
+            and holders.last_closed_date > customer_months.month_start,
+            false
+        ) as has_holdings,
+        coalesce(contributions.contribution_amount, 0) as contribution_amount,
+        sum(coalesce(contributions.contribution_amount, 0)) over (
+            partition by customer_months.customer_key
+            order by customer_months.month_start
+            range between interval 11 month preceding and current row
+        ) as trailing_contribution_amount
+    from customer_months
+    left join contributions
+        on
+            customer_months.customer_key = contributions.customer_key
+            and customer_months.month_start = contributions.month_start
+    left join holders
+        on customer_months.customer_key = holders.customer_key
+),
+
+ranked as (
+    select
+        measured.*,
+        row_number() over (
+            partition by measured.month_start, measured.has_holdings
+            order by measured.trailing_contribution_amount desc, measured.customer_key
+        ) as contribution_rank,
+        count(*) over (
+            partition by measured.month_start, measured.has_holdings
+        ) as ranked_count
+    from measured
+),
+
+marked as (
+    select
+        ranked.*,
+        policy.premium_rank_ratio,
+        (
+            ranked.has_holdings
+            and ranked.trailing_contribution_amount > 0
+            and ranked.contribution_rank
+            <= ceil(ranked.ranked_count * policy.premium_rank_ratio)
+        ) as is_premium_month,
+        (
+            ranked.has_holdings and ranked.contribution_amount < 0
+        ) as is_negative_month,
+        policy.consecutive_misses,
+        policy.consecutive_negatives
+    from ranked
+    cross join policy
+),
+
+streaks as (
+    select
+        marked.*,
+        -- Months since premium was last earned, and months in a row that were negative.
+        row_number() over months_of_customer
+        - max(case when is_premium_month then month_number end)
+            over months_of_customer as months_since_premium,
+        month_number
+        - coalesce(
+            max(case when not is_negative_month then month_number end)
+                over months_of_customer, 0
+        ) as negative_months
+    from (
+        select
+            marked.*,
+            row_number() over (
+                partition by marked.customer_key
+                order by marked.month_start
+            ) as month_number
+        from marked
+    ) as marked
+    window months_of_customer as (
+        partition by marked.customer_key
+        order by marked.month_start
+    )
+),
+
+tier_assessments as (
+    select
+        customer_key,
+        month_start,
+        has_holdings,
+        contribution_amount,
+        trailing_contribution_amount,
+        contribution_rank,
+        ranked_count,
+        is_premium_month,
+        months_since_premium,
+        negative_months,
+        case
+            when not has_holdings then 'potential'
+            when negative_months >= consecutive_negatives then 'restricted'
+            when months_since_premium < consecutive_misses then 'premium'
+            else 'ordinary'
+        end as tier
+    from streaks
+)
+
+select * from tier_assessments

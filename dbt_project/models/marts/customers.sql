@@ -1,0 +1,145 @@
+-- One row per customer.
+with known as (
+    select * from {{ ref('int_customers_known') }}
+),
+
+basics as (
+    select * from {{ ref('int_customer_basics') }}
+),
+
+holdings as (
+    select * from {{ ref('int_customer_holdings') }}
+),
+
+activity as (
+    select * from {{ ref('int_customer_activity') }}
+),
+
+service as (
+    select * from {{ ref('int_customer_service') }}
+),
+
+contributions as (
+    select
+        customer_key,
+        sum(contribution_amount) as contribution_amount
+    from {{ ref('customer_contribution_monthly') }}
+    where month_start > {{ add_months(month_start(as_of()), -12) }}
+    group by customer_key
+),
+
+current_tiers as (
+    select * from {{ ref('customer_tiers') }}
+    where {{ as_of() }} >= valid_from and {{ as_of() }} < valid_to
+),
+
+tier_names as (
+    select * from {{ ref('tier_names') }}
+),
+
+risk as (
+    select
+        known.customer_key,
+        cast(substr(basics.risk_level_code, 2) as integer) as declared_risk_number,
+        holdings.highest_risk_number as revealed_risk_number
+    from known
+    left join basics on known.customer_key = basics.customer_key
+    left join holdings on known.customer_key = holdings.customer_key
+),
+
+customers as (
+    select
+        known.customer_key,
+        basics.full_name,
+        basics.sex_code,
+        basics.birth_date,
+        cast(date_diff('year', basics.birth_date, {{ as_of() }})
+        - case
+            when
+                strftime(basics.birth_date, '%m%d') > strftime({{ as_of() }}, '%m%d')
+                then 1
+            else 0
+        end as integer) as age_years,
+        basics.mobile_phone,
+        basics.email_address,
+        basics.postal_address,
+        basics.city_name,
+        basics.branch_id,
+        basics.employee_id as relationship_employee_id,
+        basics.since_date,
+        basics.source_record_id,
+        cast(known.record_count as bigint) as record_count,
+        cast(coalesce(basics.core_record_count, 0) as bigint) as core_record_count,
+        cast(coalesce(basics.name_conflict_count, 0) as bigint) as name_conflict_count,
+        cast(coalesce(basics.birth_date_conflict_count, 0) as bigint)
+            as birth_date_conflict_count,
+        coalesce(basics.is_marketing_allowed, false) as is_marketing_allowed,
+        cast(coalesce(holdings.open_account_count, 0) as bigint) as open_account_count,
+        cast(coalesce(holdings.product_kind_count, 0) as bigint) as product_kind_count,
+        holdings.product_kinds,
+        cast(coalesce(holdings.deposit_balance_amount, 0) as decimal(18, 2))
+            as deposit_balance_amount,
+        cast(coalesce(holdings.loan_balance_amount, 0) as decimal(18, 2))
+            as loan_balance_amount,
+        cast(coalesce(activity.interaction_count, 0) as bigint) as interaction_count,
+        cast(coalesce(activity.transaction_count, 0) as bigint) as transaction_count,
+        cast(coalesce(activity.debit_amount, 0) as decimal(18, 2)) as debit_amount,
+        cast(coalesce(activity.credit_amount, 0) as decimal(18, 2)) as credit_amount,
+        cast(coalesce(activity.card_purchase_count, 0) as bigint) as card_purchase_count,
+        cast(coalesce(activity.card_purchase_amount, 0) as decimal(18, 2))
+            as card_purchase_amount,
+        cast(coalesce(activity.cash_withdrawal_count, 0) as bigint)
+            as cash_withdrawal_count,
+        cast(coalesce(activity.online_interaction_count, 0) as bigint)
+            as online_interaction_count,
+        activity.preferred_channel,
+        activity.top_category_code,
+        activity.last_interaction_date,
+        cast({{ days_between('activity.last_interaction_date', as_of()) }} as bigint)
+            as recency_days,
+        cast(activity.evening_ratio as double) as evening_ratio,
+        cast(coalesce(activity.last_30_days_count, 0) as bigint) as last_30_days_count,
+        cast(coalesce(activity.baseline_30_days_count, 0) as double)
+            as baseline_30_days_count,
+        case
+            when coalesce(activity.baseline_30_days_count, 0) = 0 then 'no_baseline'
+            when activity.last_30_days_count > 1.5 * activity.baseline_30_days_count
+                then 'up'
+            when activity.last_30_days_count < 0.5 * activity.baseline_30_days_count
+                then 'down'
+            else 'steady'
+        end as activity_change_code,
+        basics.risk_level_code as declared_risk_level_code,
+        basics.risk_assessed_date,
+        risk.revealed_risk_number,
+        greatest(risk.revealed_risk_number - risk.declared_risk_number, 0)
+            as suitability_gap_number,
+        cast(coalesce(service.call_count, 0) as bigint) as call_count,
+        cast(coalesce(service.message_count, 0) as bigint) as message_count,
+        cast(service.satisfaction_average as double) as satisfaction_average,
+        cast(service.first_contact_resolution_ratio as double)
+            as first_contact_resolution_ratio,
+        cast(coalesce(service.case_count, 0) as bigint) as case_count,
+        cast(coalesce(service.open_case_count, 0) as bigint) as open_case_count,
+        cast(coalesce(contributions.contribution_amount, 0) as decimal(18, 2))
+            as trailing_contribution_amount,
+        '{{ var("currency_code") }}' as currency_code,
+        basics.restriction_code,
+        current_tiers.tier,
+        tier_names.tier_name_en,
+        tier_names.tier_name_zh,
+        current_tiers.reason as tier_reason,
+        current_tiers.valid_from as tier_from_date
+    from known
+    left join basics on known.customer_key = basics.customer_key
+    left join holdings on known.customer_key = holdings.customer_key
+    left join activity on known.customer_key = activity.customer_key
+    left join service on known.customer_key = service.customer_key
+    left join contributions on known.customer_key = contributions.customer_key
+    left join current_tiers on known.customer_key = current_tiers.customer_key
+    left join tier_names on current_tiers.tier = tier_names.tier
+    left join risk on known.customer_key = risk.customer_key
+)
+
+select * from customers
+order by customer_key
