@@ -1,0 +1,438 @@
+"""Brings a candidate forward: what changed in the lake, through dbt and identity."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from identity.normalise import NORMALISERS
+from identity.resolve import KEPT_TABLES, Resolved, resolve
+from ingestion.contract import Feed
+from ingestion.errors import BuildFailed
+from ingestion.identifiers import quoted, text_literal
+from warehouse.bank import Bank
+from warehouse.dbt_runs import DbtRuns
+from warehouse.editions import DATABASE, Candidate
+
+# Reading one feed as it stood on the day of another: a changed partition of the first
+# changes every later partition of the second.
+READ_AS_OF = {"core_banking.standing_orders": "online_banking.payments"}
+# Schemas of a candidate that hold views on the lake; a published edition has none.
+WORKING_SCHEMAS = ("staging", "raw")
+
+
+@dataclass(frozen=True, order=True)
+class Partition:
+    """One landed partition, by what it was landed from."""
+
+    channel: str
+    feed: str
+    business_date: date
+    fingerprint: str
+    landed_rows: int
+
+    @property
+    def feed_id(self) -> str:
+        """`channel.feed`."""
+        return f"{self.channel}.{self.feed}"
+
+
+@dataclass(frozen=True)
+class Built:
+    """A candidate that is built, closed and not yet judged."""
+
+    candidate: Candidate
+    as_of: date
+    changed: int
+    missing: tuple[str, ...]
+    resolved: Resolved
+    seconds: float
+
+
+def believable_partitions(bank: Bank, as_of: date) -> list[Partition]:
+    """Return every landed partition up to a date whose check did not stop it."""
+    found = []
+    for standing in bank.lake.all_standing():
+        channel, feed = str(standing["channel"]), str(standing["feed"])
+        if channel not in bank.contracts or not _is_believed(bank, standing):
+            continue
+        for day, rows in standing["partitions"].items():
+            partition = Partition(
+                channel, feed, date.fromisoformat(day), standing["fingerprint"], rows
+            )
+            if partition.business_date <= as_of:
+                found.append(partition)
+    return sorted(found)
+
+
+def _is_believed(bank: Bank, standing: dict[str, Any]) -> bool:
+    """Whether a landing passed the check of just this fingerprint."""
+    subject = f"{standing['channel']}.{standing['feed']}"
+    feed = next(
+        (
+            f
+            for f in bank.contracts[standing["channel"]].feeds
+            if f.name == standing["feed"]
+        ),
+        None,
+    )
+    if feed is None:
+        return False
+    day = standing["business_date"]
+    key = "history" if feed.delivery.cadence == "history" else day
+    checked = bank.ledger.read("check", subject, key)
+    return (
+        checked is not None
+        and checked.fingerprint == standing["fingerprint"]
+        and checked.verdict in {"pass", "warn"}
+    )
+
+
+def build(bank: Bank, business_date: date) -> Built:
+    """Return a candidate brought forward to a date and to all that changed since.
+
+    The caller holds the writer's lock. An edition never goes back: where the current
+    one is later than `business_date`, the candidate stands at the current one's date.
+
+    Raises:
+        BuildFailed: A model or the identity step failed. `current` is as it was.
+    """
+    started = time.monotonic()
+    current = bank.editions.current()
+    as_of = business_date
+    if current:
+        as_of = max(as_of, date.fromisoformat(current.as_of))
+    same_code = current is not None and _code_of(bank, current.id) == bank.code_version
+    candidate = bank.editions.new_candidate(from_base=same_code)
+    if current and not same_code:
+        _carry_keys(bank, current.id, candidate)
+    partitions = believable_partitions(bank, as_of)
+    with _opened(bank, candidate.database) as connection:
+        changed = _prepare(bank, connection, partitions, as_of)
+    runs = DbtRuns(bank, candidate.database, as_of)
+    runs.seed()
+    runs.run("before_identity")
+    with _opened(bank, candidate.database) as connection:
+        resolved = resolve(connection, as_of, bank.keys.token)
+    runs.run("after_identity")
+    return Built(
+        candidate,
+        as_of,
+        changed,
+        missing_feeds_of(bank, as_of),
+        resolved,
+        round(time.monotonic() - started, 3),
+    )
+
+
+@contextmanager
+def _opened(bank: Bank, database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    config = {"storage_compatibility_version": "v1.5.0"}
+    with duckdb.connect(str(database), config=config) as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(f"set memory_limit = {text_literal(bank.settings.memory)}")
+        connection.execute(f"set threads = {bank.settings.threads}")
+        yield connection
+
+
+def _code_of(bank: Bank, edition_id: str) -> str | None:
+    path = bank.editions.folder(edition_id) / DATABASE
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.execute("select code_version from ops.build").fetchall()
+    return str(rows[0][0]) if rows else None
+
+
+def _carry_keys(bank: Bank, edition_id: str, candidate: Candidate) -> None:
+    """Take the keys of the current edition into a candidate that starts empty."""
+    base = text_literal(str(bank.editions.folder(edition_id) / DATABASE))
+    with _opened(bank, candidate.database) as connection:
+        connection.execute(f"attach {base} as earlier (read_only)")
+        connection.execute("create schema identity")
+        for name in KEPT_TABLES:
+            connection.execute(
+                f"create table identity.{name} as from earlier.identity.{name}"
+            )
+        connection.execute("detach earlier")
+
+
+def _prepare(
+    bank: Bank,
+    connection: duckdb.DuckDBPyConnection,
+    partitions: list[Partition],
+    as_of: date,
+) -> int:
+    """Write what the models read besides the lake; return how many partitions changed."""
+    for schema in ("ops", "identity", *reversed(WORKING_SCHEMAS)):
+        connection.execute(f"create schema if not exists {schema}")
+    changed = _changed(connection, partitions)
+    _write_partitions(connection, "loaded_partitions", partitions)
+    _write_partitions(connection, "changed_partitions", changed)
+    connection.execute(
+        "create or replace table ops.build as select "
+        "? as code_version, cast(? as date) as as_of_date, ? as timezone, "
+        "? as currency_code",
+        [bank.code_version, as_of, bank.settings.timezone, bank.settings.currency],
+    )
+    _write_outcomes(bank, connection)
+    _write_rejects(bank, connection, as_of)
+    for contract in bank.shipped.values():
+        for feed in contract.feeds:
+            _write_raw_view(bank, connection, feed, partitions, changed)
+    _normalise(bank, connection)
+    return len(changed)
+
+
+def _changed(
+    connection: duckdb.DuckDBPyConnection, partitions: list[Partition]
+) -> list[Partition]:
+    """Return the partitions that differ from the base's, removed ones included."""
+    connection.execute(
+        "create table if not exists ops.loaded_partitions (channel varchar, "
+        "feed varchar, business_date date, fingerprint varchar, landed_rows bigint)"
+    )
+    before = {
+        Partition(*row)
+        for row in connection.execute(
+            "select channel, feed, business_date, fingerprint, landed_rows "
+            "from ops.loaded_partitions"
+        ).fetchall()
+    }
+    now = set(partitions)
+    here = {(p.channel, p.feed, p.business_date) for p in partitions}
+    gone = {p for p in before if (p.channel, p.feed, p.business_date) not in here}
+    changed = (now - before) | gone
+    for register, reader in READ_AS_OF.items():
+        days = [p.business_date for p in changed if p.feed_id == register]
+        if days:
+            changed |= {
+                p
+                for p in partitions
+                if p.feed_id == reader and p.business_date >= min(days)
+            }
+    return sorted(changed)
+
+
+def _write_partitions(
+    connection: duckdb.DuckDBPyConnection, table: str, partitions: list[Partition]
+) -> None:
+    schema = pa.schema(
+        [
+            ("channel", pa.string()),
+            ("feed", pa.string()),
+            ("business_date", pa.date32()),
+            ("fingerprint", pa.string()),
+            ("landed_rows", pa.int64()),
+        ]
+    )
+    _replace_table(
+        connection,
+        f"ops.{table}",
+        pa.Table.from_pylist([asdict(p) for p in partitions], schema=schema),
+    )
+
+
+def _replace_table(
+    connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table
+) -> None:
+    connection.register("incoming_rows", table)
+    connection.execute(f"create or replace table {name} as from incoming_rows")
+    connection.unregister("incoming_rows")
+
+
+def _write_outcomes(bank: Bank, connection: duckdb.DuckDBPyConnection) -> None:
+    columns = {
+        "step": pa.string(),
+        "subject": pa.string(),
+        "business_date": pa.string(),
+        "verdict": pa.string(),
+        "message": pa.string(),
+        "rows_in": pa.int64(),
+        "rows_out": pa.int64(),
+        "rejected": pa.int64(),
+        "seconds": pa.float64(),
+        "fingerprint": pa.string(),
+        "code_version": pa.string(),
+        "finished_at": pa.string(),
+    }
+    rows = [{k: getattr(o, k) for k in columns} for o in bank.ledger.all()]
+    schema = pa.schema(list(columns.items()))
+    _replace_table(
+        connection, "ops.outcomes", pa.Table.from_pylist(rows, schema=schema)
+    )
+
+
+def _write_rejects(
+    bank: Bank, connection: duckdb.DuckDBPyConnection, as_of: date
+) -> None:
+    connection.execute(
+        "create or replace table ops.rejects (channel varchar, feed varchar, "
+        "business_date date, source_file varchar, source_line bigint, "
+        "column_name varchar, reason_code varchar, expected varchar, found varchar)"
+    )
+    for contract in bank.contracts.values():
+        for feed in contract.feeds:
+            for path in sorted(bank.lake.reject_folder(feed).glob("*.parquet")):
+                day = None if path.stem == "history" else date.fromisoformat(path.stem)
+                if day is not None and day > as_of:
+                    continue
+                connection.execute(
+                    "insert into ops.rejects select ?, ?, ?, source_file, source_line, "
+                    "column_name, reason_code, expected, found from read_parquet(?)",
+                    [feed.channel, feed.name, day, str(path)],
+                )
+
+
+def _write_raw_view(
+    bank: Bank,
+    connection: duckdb.DuckDBPyConnection,
+    feed: Feed,
+    partitions: list[Partition],
+    changed: list[Partition],
+) -> None:
+    """Make `raw.<channel>__<feed>`: the columns of the shipped contract, typed.
+
+    A feed of events shows its changed partitions, a snapshot its latest one. A column
+    that the bank's own contract has not is null.
+    """
+    mine = [p for p in partitions if p.feed_id == feed.id]
+    chosen = _chosen(feed, mine, changed, partitions)
+    present = _present_columns(bank, feed)
+    columns = [
+        f"cast({quoted(c.name) if c.name in present else 'null'} as {c.sql_type}) "
+        f"as {quoted(c.name)}"
+        for c in feed.columns
+    ]
+    columns += [
+        "cast(business_date as date) as business_date",
+        "cast(source_file as varchar) as source_file",
+        "cast(source_line as bigint) as source_line",
+    ]
+    relation = _parquet_relation(bank, feed, chosen) if chosen else _EMPTY
+    if not chosen:
+        columns = [
+            f"cast(null as {c.sql_type}) as {quoted(c.name)}" for c in feed.columns
+        ] + columns[-3:]
+    connection.execute(
+        f"create or replace view raw.{quoted(f'{feed.channel}__{feed.name}')} as "
+        f"select {', '.join(columns)} from {relation}"
+    )
+
+
+_EMPTY = (
+    "(select null as business_date, null as source_file, null as source_line "
+    "where false)"
+)
+
+
+def _chosen(
+    feed: Feed,
+    mine: list[Partition],
+    changed: list[Partition],
+    partitions: list[Partition],
+) -> list[Partition]:
+    if feed.delivery.content == "events":
+        return [p for p in mine if p in set(changed)]
+    if not mine:
+        return []
+    reader = READ_AS_OF.get(feed.id)
+    if reader is None:
+        return mine[-1:]
+    days = [p.business_date for p in changed if p.feed_id == reader]
+    first_day = min(days, default=mine[-1].business_date)
+    earlier = [p for p in mine if p.business_date <= first_day][-1:]
+    return earlier + [p for p in mine if p.business_date > first_day]
+
+
+def _present_columns(bank: Bank, feed: Feed) -> set[str]:
+    own = bank.contracts.get(feed.channel)
+    if own is None:
+        return set()
+    return {c.name for f in own.feeds if f.name == feed.name for c in f.columns}
+
+
+def _parquet_relation(bank: Bank, feed: Feed, partitions: list[Partition]) -> str:
+    paths = ", ".join(
+        text_literal(str(bank.lake.partition(feed, p.business_date)))
+        for p in partitions
+    )
+    return (
+        f"read_parquet([{paths}], hive_partitioning = true, union_by_name = true, "
+        "hive_types = {'business_date': date})"
+    )
+
+
+def _normalise(bank: Bank, connection: duckdb.DuckDBPyConnection) -> None:
+    """Give every identifier of the raw views that is not known yet its normal form."""
+    connection.execute(
+        "create table if not exists identity.normalised_values "
+        "(identifier_kind varchar, raw_value varchar, normal_value varchar)"
+    )
+    for kind, normalise in NORMALISERS.items():
+        sources = [
+            f"select {quoted(c.name)} as raw_value "
+            f"from raw.{quoted(f'{feed.channel}__{feed.name}')}"
+            for contract in bank.shipped.values()
+            for feed in contract.feeds
+            for c in feed.columns
+            if c.identifier == kind
+        ]
+        unknown = connection.execute(
+            f"select distinct raw_value from ({' union all '.join(sources)}) "
+            "where raw_value is not null and raw_value not in (select raw_value "
+            "from identity.normalised_values where identifier_kind = ?) "
+            "order by raw_value",
+            [kind],
+        ).fetchall()
+        values = [raw for (raw,) in unknown]
+        country = bank.settings.country
+        table = pa.table(
+            {
+                "identifier_kind": pa.array([kind] * len(values), pa.string()),
+                "raw_value": pa.array(values, pa.string()),
+                "normal_value": pa.array(
+                    [normalise(v, country) for v in values], pa.string()
+                ),
+            }
+        )
+        connection.register("normal_rows", table)
+        connection.execute(
+            "insert into identity.normalised_values by name from normal_rows"
+        )
+        connection.unregister("normal_rows")
+
+
+def missing_feeds_of(bank: Bank, as_of: date) -> tuple[str, ...]:
+    """Return the daily feeds that an edition does without on its own date."""
+    here = {
+        (p.feed_id, p.business_date) for p in believable_partitions(bank, as_of)
+    }
+    return tuple(
+        f"{feed.id} {as_of}"
+        for contract in bank.contracts.values()
+        for feed in contract.feeds
+        if feed.delivery.cadence == "daily" and (feed.id, as_of) not in here
+    )
+
+
+def seal(bank: Bank, candidate: Candidate) -> None:
+    """Drop the working schemas, so that an edition leans on no file of the lake."""
+    with _opened(bank, candidate.database) as connection:
+        for schema in WORKING_SCHEMAS:
+            connection.execute(f"drop schema if exists {schema} cascade")
+        connection.execute("checkpoint")
+
+
+def build_failure(where: str, error: Exception) -> BuildFailed:
+    """Return an unforeseen failure of a build as an error of one line."""
+    logging.getLogger("passbook").debug("build failed", exc_info=error)
+    text = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    return BuildFailed(where, f"the build failed: {text}")

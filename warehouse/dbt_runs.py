@@ -1,0 +1,118 @@
+"""Runs dbt in this process, on one candidate."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingestion.errors import BuildFailed, GateStopped
+from warehouse.bank import DBT_PROJECT, Bank
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+_SELECTIONS = {
+    "before_identity": ["--select", "tag:before_identity", "+tag:before_identity"],
+    "after_identity": ["--exclude", "tag:before_identity", "+tag:before_identity"],
+}
+
+
+class DbtRuns:
+    """The dbt runs of one candidate; the project is parsed once."""
+
+    def __init__(self, bank: Bank, database: Path, as_of: date) -> None:
+        self._folder = bank.settings.home / "dbt"
+        self._variables = json.dumps(
+            {
+                "as_of_date": as_of.isoformat(),
+                "timezone": bank.settings.timezone,
+                "currency_code": bank.settings.currency,
+                "candidate_path": str(database),
+                "memory": bank.settings.memory,
+                "threads": bank.settings.threads,
+            }
+        )
+        self._as_of = as_of
+        self._parsed: dbtRunner | None = None
+
+    def seed(self) -> None:
+        """Load the policies."""
+        self._hold(self._invoke(["seed", "--full-refresh"]))
+
+    def run(self, part: str) -> None:
+        """Run the models before or after the identity step.
+
+        Raises:
+            BuildFailed: A model failed.
+        """
+        self._hold(self._invoke(["run", *_SELECTIONS[part]]))
+
+    def test(self) -> int:
+        """Run every data test; return how many there are.
+
+        Raises:
+            GateStopped: A test failed, or there is none.
+        """
+        result = self._invoke(["test", "--exclude-resource-type", "unit_test"])
+        tests = getattr(result.result, "results", None) or []
+        failed = [t for t in tests if t.status in {"fail", "error"}]
+        if failed or not tests or result.exception:
+            names = "; ".join(_line(t) for t in failed[:5]) or str(result.exception)
+            raise GateStopped(
+                f"edition of {self._as_of}",
+                f"{len(failed)} of {len(tests)} data tests failed: {names}",
+                remedy="The current edition stays. See dbt/logs/dbt.log.",
+            )
+        return len(tests)
+
+    def _invoke(self, arguments: list[str]) -> dbtRunnerResult:
+        from dbt.cli.main import dbtRunner
+
+        common = [
+            "--project-dir", str(DBT_PROJECT),
+            "--profiles-dir", str(DBT_PROJECT),
+            "--target-path", str(self._folder / "target"),
+            "--log-path", str(self._folder / "logs"),
+            "--vars", self._variables,
+            "--no-send-anonymous-usage-stats",
+            "--log-level", "none",
+            "--log-level-file", "info",
+            "--no-version-check",
+        ]
+        if self._parsed is None:
+            self._parsed = dbtRunner()
+            parsed = self._parsed.invoke(["parse", *common])
+            self._hold(parsed)
+            self._parsed = dbtRunner(manifest=parsed.result)
+        try:
+            return self._parsed.invoke([*arguments, *common])
+        finally:
+            _close_database()
+
+    def _hold(self, result: dbtRunnerResult) -> None:
+        if result.success:
+            return
+        results: Any = getattr(result.result, "results", None) or []
+        failed = [r for r in results if r.status in {"error", "fail"}]
+        lines = "; ".join(_line(r) for r in failed[:3]) or str(result.exception)
+        raise BuildFailed(
+            f"edition of {self._as_of}",
+            f"dbt stopped: {lines}",
+            remedy="The current edition stays. See dbt/logs/dbt.log.",
+        )
+
+
+def _close_database() -> None:
+    """Let go of the candidate, which dbt else keeps open until the process ends."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    if DuckDBConnectionManager._ENV is not None:
+        DuckDBConnectionManager.env().close()
+        DuckDBConnectionManager.close_all_connections()
+
+
+def _line(result: Any) -> str:
+    message = " ".join(str(result.message or "").split())
+    return f"{result.node.name}: {message[:300]}"

@@ -1,0 +1,71 @@
+"""The ledger: one small JSON outcome a step, written by rename.
+
+No step waits for another to write, and each outcome stands for the latest attempt at
+its step, subject and business date. `ops.outcomes` of an edition is a copy of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one attempt at a step came to."""
+
+    step: str
+    subject: str
+    business_date: str
+    verdict: str
+    message: str = ""
+    rows_in: int = 0
+    rows_out: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    fingerprint: str = ""
+    code_version: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    finished_at: str = ""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The folder of outcomes."""
+
+    root: Path
+
+    def write(self, outcome: Outcome) -> Outcome:
+        """Record an outcome, in place of the last one of its step, subject and date."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        stamped = Outcome(**{**asdict(outcome), "finished_at": now})
+        path = self._path(outcome.step, outcome.subject, outcome.business_date)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{uuid.uuid4().hex}")
+        text = json.dumps(asdict(stamped), ensure_ascii=False, default=str)
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, path)
+        return stamped
+
+    def read(self, step: str, subject: str, business_date: str) -> Outcome | None:
+        """Return the latest outcome, None where the step was never attempted."""
+        path = self._path(step, subject, business_date)
+        return _read(path) if path.is_file() else None
+
+    def all(self) -> Iterator[Outcome]:
+        """Yield every outcome, in order of step, subject and date."""
+        for path in sorted(self.root.glob("*/*/*.json")):
+            yield _read(path)
+
+    def _path(self, step: str, subject: str, business_date: str) -> Path:
+        return self.root / step / subject / f"{business_date}.json"
+
+
+def _read(path: Path) -> Outcome:
+    return Outcome(**json.loads(path.read_text(encoding="utf-8")))

@@ -1,0 +1,283 @@
+"""The night: land and check every channel, then build, gate and publish one edition."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from ingestion.errors import CheckStopped, GateStopped, LandingRefused, PassbookError
+from quality.candidate import gate_candidate
+from warehouse.bank import Bank
+from warehouse.build import (
+    Built,
+    build,
+    build_failure,
+    missing_feeds_of,
+    seal,
+)
+from warehouse.dbt_runs import DbtRuns
+from warehouse.editions import Candidate, Edition
+from warehouse.ledger import Outcome
+from warehouse.stations import check_channel, land_channel
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a night ended with."""
+
+    edition: Edition
+    built: Built
+    warnings: tuple[str, ...]
+
+
+def land_and_check(bank: Bank, business_date: date, say: Say) -> None:
+    """Land and check every channel; one that fails does not keep the others back.
+
+    Raises:
+        PassbookError: Channels that the night cannot do without failed, a line each.
+    """
+    failures: list[PassbookError] = []
+    for channel in bank.contracts:
+        try:
+            for outcome in land_channel(bank, channel, business_date):
+                say(outcome_line(outcome))
+        except LandingRefused as error:
+            failures.append(error)
+            say(str(error))
+        try:
+            for outcome in check_channel(bank, channel, business_date):
+                if outcome.verdict != "pass":
+                    say(outcome_line(outcome))
+        except CheckStopped as error:
+            failures.append(error)
+            say(str(error))
+    if failures:
+        raise failures[0] if len(failures) == 1 else _joined(failures)
+
+
+def _joined(failures: list[PassbookError]) -> PassbookError:
+    joined = type(failures[0])("", "")
+    joined.args = ("\n".join(str(f) for f in failures),)
+    return joined
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """Return an outcome as one line for people."""
+    text = f"{outcome.subject} {outcome.business_date}: {outcome.verdict}"
+    if outcome.step == "land" and outcome.verdict in {"landed", "unchanged"}:
+        text += f", {outcome.rows_in:,} in, {outcome.rows_out:,} landed"
+        if outcome.rejected:
+            text += f", {outcome.rejected:,} rejected"
+    return f"{text} ({outcome.message})" if outcome.message else text
+
+
+def bring_forward(bank: Bank, business_date: date, say: Say) -> Published:
+    """Build, gate and publish, alone under the writer's lock.
+
+    The current edition is the old one until the last instant, whatever happens.
+
+    Raises:
+        PassbookError: The lock was held too long, or the build or the gate failed.
+    """
+    where = f"edition of {business_date}"
+    with bank.editions.writing():
+        _hold_required(bank, business_date)
+        built = _built(bank, business_date, where)
+        say(_built_line(built))
+        warnings = gated(bank, built.candidate, built.as_of)
+        published = _published(bank, built.candidate, built.as_of, built.missing)
+    say(f"{published.id} is current, as of {published.as_of}")
+    return Published(published, built, warnings)
+
+
+def publish_standing(bank: Bank, say: Say) -> Edition:
+    """Judge the candidate that a build left in place and make it current.
+
+    Raises:
+        PassbookError: There is no candidate, or it does not pass the gate.
+    """
+    with bank.editions.writing():
+        candidate, as_of = bank.editions.standing_candidate()
+        for warning in gated(bank, candidate, as_of):
+            say(warning)
+        missing = missing_feeds_of(bank, as_of)
+        return _published(bank, candidate, as_of, missing)
+
+
+def backfill_range(bank: Bank, days: list[date], say: Say) -> Edition:
+    """Land and check every date in turn, then publish one edition with all of them.
+
+    A date whose channels fail is named and does not keep the other dates back.
+
+    Raises:
+        PassbookError: Dates failed, a line for each failure; what could be published
+            is published by then.
+    """
+    failures: list[PassbookError] = []
+    good: list[date] = []
+    for day in days:
+        try:
+            land_and_check(bank, day, lambda line: None)
+            good.append(day)
+            say(f"{day}: landed and checked")
+        except PassbookError as error:
+            failures.append(error)
+            say(str(error))
+    if not good:
+        raise failures[0] if len(failures) == 1 else _joined(failures)
+    published = bring_forward(bank, good[-1], say)
+    if failures:
+        raise _joined(failures)
+    return published.edition
+
+
+def _hold_required(bank: Bank, business_date: date) -> None:
+    """Refuse an edition of a date whose required feeds are not landed and believed.
+
+    Raises:
+        LandingRefused: A line for each such feed.
+    """
+    lines = []
+    for contract in bank.contracts.values():
+        for feed in contract.feeds:
+            if not feed.delivery.required:
+                continue
+            day = feed.delivery.effective_date or business_date
+            key = bank.lake.reject_key(feed, day)
+            standing = bank.lake.standing(feed, day)
+            checked = bank.ledger.read("check", feed.id, key)
+            if standing is None:
+                lines.append(f"{feed.id} {business_date}: is not landed.")
+            elif checked is None or checked.fingerprint != standing["fingerprint"]:
+                lines.append(f"{feed.id} {business_date}: is landed but not checked.")
+            elif checked.verdict == "stop":
+                lines.append(f"{feed.id} {business_date}: {checked.message}")
+    if lines:
+        error = LandingRefused("", "")
+        error.args = (
+            "\n".join(
+                f"{line} Run: passbook night --date {business_date}" for line in lines
+            ),
+        )
+        raise error
+
+
+def _built(bank: Bank, business_date: date, where: str) -> Built:
+    started = time.monotonic()
+    day = business_date.isoformat()
+    try:
+        built = build(bank, business_date)
+    except PassbookError as error:
+        _failed(bank, "build", day, "failed", error, started)
+        raise
+    except Exception as error:
+        failure = build_failure(where, error)
+        _failed(bank, "build", day, "failed", failure, started)
+        raise failure from error
+    bank.ledger.write(
+        Outcome(
+            "build",
+            "bank",
+            day,
+            "built",
+            message=_built_line(built),
+            seconds=built.seconds,
+            code_version=bank.code_version,
+            details={"candidate": built.candidate.id, **asdict(built.resolved)},
+        )
+    )
+    return built
+
+
+def _built_line(built: Built) -> str:
+    resolved = built.resolved
+    return (
+        f"{built.candidate.id} built as of {built.as_of} from {built.changed:,} changed "
+        f"partitions: {resolved.customers:,} customers of {resolved.records:,} records "
+        f"({resolved.born:,} born, {resolved.merged:,} merged, {resolved.split:,} split)"
+    )
+
+
+def gated(bank: Bank, candidate: Candidate, as_of: date) -> tuple[str, ...]:
+    """Return the warnings about a candidate that passed its gate.
+
+    Raises:
+        GateStopped: It did not pass.
+    """
+    started = time.monotonic()
+    day = as_of.isoformat()
+    try:
+        tests = DbtRuns(bank, candidate.database, as_of).test()
+        judged = gate_candidate(
+            candidate.database, bank.shipped, candidate.folder / "quality"
+        )
+        if judged.verdict == "stop":
+            raise GateStopped(
+                f"edition of {as_of}",
+                "; ".join(judged.messages),
+                remedy="The current edition stays.",
+            )
+    except GateStopped as error:
+        _failed(bank, "gate", day, "stop", error, started)
+        raise
+    bank.ledger.write(
+        Outcome(
+            "gate",
+            "bank",
+            day,
+            judged.verdict,
+            message="; ".join(judged.messages),
+            seconds=round(time.monotonic() - started, 3),
+            code_version=bank.code_version,
+            details={
+                "data_tests": tests,
+                "rules": judged.rules,
+                "failed": judged.failed,
+            },
+        )
+    )
+    return judged.messages
+
+
+def _published(
+    bank: Bank, candidate: Candidate, as_of: date, missing: tuple[str, ...]
+) -> Edition:
+    seal(bank, candidate)
+    edition = bank.editions.publish(
+        candidate,
+        as_of.isoformat(),
+        missing,
+        bank.settings.keep_editions,
+    )
+    bank.ledger.write(
+        Outcome(
+            "publish",
+            "bank",
+            edition.as_of,
+            "published",
+            message=f"{edition.id} is current",
+            fingerprint=edition.sha256,
+            code_version=bank.code_version,
+        )
+    )
+    return edition
+
+
+def _failed(
+    bank: Bank, step: str, day: str, verdict: str, error: Exception, started: float
+) -> None:
+    bank.ledger.write(
+        Outcome(
+            step,
+            "bank",
+            day,
+            verdict,
+            message=str(error),
+            seconds=round(time.monotonic() - started, 3),
+            code_version=bank.code_version,
+        )
+    )

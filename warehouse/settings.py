@@ -1,0 +1,132 @@
+"""The settings of Passbook: the only module that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from ingestion.errors import SettingsError
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its variable, its value, where the value came from, what it is."""
+
+    variable: str
+    value: str
+    source: str
+    meaning: str
+
+
+_MEANINGS = {
+    "PASSBOOK_HOME": "Everything the program writes lies under it.",
+    "PASSBOOK_EXTRACTS": "Where channels put their nightly extracts.",
+    "PASSBOOK_CONTRACTS": "The folder of contracts, one file a channel.",
+    "PASSBOOK_ENGINE": "The engine that builds editions; duckdb.",
+    "PASSBOOK_TIMEZONE": "The bank's time zone, in which extracts tell the time.",
+    "PASSBOOK_COUNTRY": "The bank's country, ISO 3166: how bare phone numbers are read.",
+    "PASSBOOK_CURRENCY": "The bank's own currency, ISO 4217.",
+    "PASSBOOK_KEY_FILE": "The secret that makes card tokens; made with mode 0600.",
+    "PASSBOOK_MEMORY": "Memory that DuckDB may use in a build.",
+    "PASSBOOK_THREADS": "Threads that DuckDB may use in a build.",
+    "PASSBOOK_KEEP_EDITIONS": "Editions kept for rollback, the current one included.",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, checked."""
+
+    home: Path
+    extracts: Path
+    contracts: Path
+    engine: str
+    timezone: str
+    country: str
+    currency: str
+    key_file: Path
+    memory: str
+    threads: int
+    keep_editions: int
+    sources: tuple[Setting, ...]
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings of an environment, this process's where none is given.
+
+    Raises:
+        SettingsError: A value cannot be used.
+    """
+    given = os.environ if environment is None else environment
+    home = Path(given.get("PASSBOOK_HOME") or PROJECT / ".passbook").absolute()
+    defaults = {
+        "PASSBOOK_HOME": str(home),
+        "PASSBOOK_EXTRACTS": str(home / "extracts"),
+        "PASSBOOK_CONTRACTS": str(PROJECT / "ingestion" / "contracts"),
+        "PASSBOOK_ENGINE": "duckdb",
+        "PASSBOOK_TIMEZONE": "Asia/Shanghai",
+        "PASSBOOK_COUNTRY": "CN",
+        "PASSBOOK_CURRENCY": "CNY",
+        "PASSBOOK_KEY_FILE": str(home / "secrets" / "card.key"),
+        "PASSBOOK_MEMORY": "4GB",
+        "PASSBOOK_THREADS": str(os.cpu_count() or 2),
+        "PASSBOOK_KEEP_EDITIONS": "7",
+    }
+    sources = tuple(
+        Setting(
+            name,
+            given.get(name) or default,
+            "environment" if given.get(name) else "default",
+            _MEANINGS[name],
+        )
+        for name, default in defaults.items()
+    )
+    values = {setting.variable: setting.value for setting in sources}
+    return Settings(
+        home=home,
+        extracts=Path(values["PASSBOOK_EXTRACTS"]).absolute(),
+        contracts=Path(values["PASSBOOK_CONTRACTS"]).absolute(),
+        engine=_one_of("PASSBOOK_ENGINE", values["PASSBOOK_ENGINE"], ("duckdb",)),
+        timezone=_zone(values["PASSBOOK_TIMEZONE"]),
+        country=values["PASSBOOK_COUNTRY"],
+        currency=values["PASSBOOK_CURRENCY"],
+        key_file=Path(values["PASSBOOK_KEY_FILE"]).absolute(),
+        memory=values["PASSBOOK_MEMORY"],
+        threads=_count("PASSBOOK_THREADS", values["PASSBOOK_THREADS"]),
+        keep_editions=_count(
+            "PASSBOOK_KEEP_EDITIONS", values["PASSBOOK_KEEP_EDITIONS"]
+        ),
+        sources=sources,
+    )
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise SettingsError(
+            name, "cannot be used", expected=" or ".join(allowed), found=value
+        )
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise SettingsError(
+            "PASSBOOK_TIMEZONE",
+            "is no time zone",
+            expected="a name such as Europe/Prague",
+            found=value,
+        ) from None
+    return value
+
+
+def _count(name: str, value: str) -> int:
+    if not value.isdigit() or int(value) < 1:
+        raise SettingsError(name, "is no count", expected="1 or more", found=value)
+    return int(value)
