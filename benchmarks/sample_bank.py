@@ -1,0 +1,189 @@
+"""How fast the sample bank writes a day, against pandas writing the same rows as CSV.
+
+    python benchmarks/sample_bank.py [--scale small|full] [--json]
+
+Each round writes the next day of a bank (generation, settlement, encoding and control
+files included), then has pandas write the event rows of one block of that day as CSV
+from frames that are ready in memory. A day before the first round warms up both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from ingestion.contract import load_contracts  # noqa: E402
+from ingestion.sample.bank import SampleBank, open_bank  # noqa: E402
+from ingestion.sample.calendar_day import Day  # noqa: E402
+from ingestion.sample.columns import plain  # noqa: E402
+from ingestion.sample.day import event_tables  # noqa: E402
+from ingestion.sample.delivery import Delivered  # noqa: E402
+from ingestion.sample.spec import SampleSpec  # noqa: E402
+
+# Due at full scale on 2 cores: a million customers with 2.5 million events a day.
+DUE_EVENT_ROWS_PER_SECOND = 300_000
+DUE_EVENTS_PER_DAY = 2_400_000
+DUE_PEAK_GIB = 2.0
+CUSTOMERS = {"full": 1_000_000, "small": 2_000}
+ROUNDS = {"full": 3, "small": 1}
+
+
+@dataclass
+class Rates:
+    """Rows a second of each round, by what was written."""
+
+    events: list[float] = field(default_factory=list)
+    balances: list[float] = field(default_factory=list)
+    registers: list[float] = field(default_factory=list)
+    pandas_csv: list[float] = field(default_factory=list)
+    event_rows: list[int] = field(default_factory=list)
+
+
+def rate_of(write: Callable[[Day], list[Delivered]], day: Day) -> tuple[float, int]:
+    """Return rows a second and rows of one part of a day."""
+    started = time.perf_counter()
+    rows = sum(file.rows for file in write(day))
+    return rows / (time.perf_counter() - started), rows
+
+
+def as_frame(table: pa.Table) -> pd.DataFrame:
+    """Return a table as a frame of plain columns."""
+    columns = [plain(column.combine_chunks()) for column in table.columns]
+    return pa.table(columns, names=table.column_names).to_pandas()
+
+
+def pandas_rate(bank: SampleBank, day: Day, folder: Path) -> float:
+    """Return rows a second of pandas.to_csv on the events of the first block."""
+    tables, _ = event_tables(bank.blocks[0], day, bank.states[0])
+    frames = [as_frame(table) for table in tables.values()]
+    started = time.perf_counter()
+    for number, frame in enumerate(frames):
+        frame.to_csv(folder / f"{number}.csv", index=False)
+    return sum(map(len, frames)) / (time.perf_counter() - started)
+
+
+def measure(scale: str, folder: Path) -> tuple[Rates, float]:
+    """Return the rates of all rounds, and the seconds to set the bank up."""
+    spec = SampleSpec(customers=CUSTOMERS[scale], days=ROUNDS[scale] + 1, dirt="none")
+    contracts = load_contracts(ROOT / "ingestion" / "contracts")
+    started = time.perf_counter()
+    bank = open_bank(spec, contracts, folder / "extracts", folder / "late")
+    opened = time.perf_counter() - started
+    rates = Rates()
+    for number, business_date in enumerate(spec.business_dates):
+        day = Day(business_date)
+        events, rows = rate_of(bank.write_events, day)
+        slow = pandas_rate(bank, day, folder)
+        balances, _ = rate_of(bank.write_balances, day)
+        registers, _ = rate_of(bank.write_snapshots, day)
+        if number:
+            rates.events.append(events)
+            rates.event_rows.append(rows)
+            rates.pandas_csv.append(slow)
+            rates.balances.append(balances)
+            rates.registers.append(registers)
+    return rates, opened
+
+
+def figures_of(rates: Rates, opened: float) -> dict[str, float]:
+    """Return the medians that are held against what is due."""
+    return {
+        "event_rows_per_day": statistics.median(rates.event_rows),
+        "event_rows_per_second": round(statistics.median(rates.events)),
+        "balance_rows_per_second": round(statistics.median(rates.balances)),
+        "register_rows_per_second": round(statistics.median(rates.registers)),
+        "pandas_csv_rows_per_second": round(statistics.median(rates.pandas_csv)),
+        "open_seconds": round(opened, 2),
+        "peak_gib": round(
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2
+        ),
+    }
+
+
+def shortfalls(figures: dict[str, float]) -> list[str]:
+    """Return the due figures that were missed."""
+    missed = []
+    if figures["event_rows_per_second"] < DUE_EVENT_ROWS_PER_SECOND:
+        missed.append(f"event_rows_per_second >= {DUE_EVENT_ROWS_PER_SECOND}")
+    if figures["event_rows_per_day"] < DUE_EVENTS_PER_DAY:
+        missed.append(f"event_rows_per_day >= {DUE_EVENTS_PER_DAY}")
+    if figures["peak_gib"] > DUE_PEAK_GIB:
+        missed.append(f"peak_gib <= {DUE_PEAK_GIB}")
+    return missed
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    cores = len(os.sched_getaffinity(0))
+    return f"{platform.machine()}, {cores} cores, Python {platform.python_version()}"
+
+
+def commit() -> str:
+    """Return the commit of the code, empty outside a repository."""
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def report(scale: str, figures: dict[str, float], ratio: float) -> None:
+    """Print the table that people read."""
+    print(f"Sample bank, {CUSTOMERS[scale]:,} customers ({machine()})")
+    for name, value in figures.items():
+        print(f"  {name.replace('_', ' '):32}{value:>14,}")
+    print(f"  {'against pandas.to_csv':32}{ratio:>13.1f}x")
+
+
+def main() -> int:
+    """Measure, print the table and, if asked, one JSON object as the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", choices=sorted(CUSTOMERS), default="full")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rates, opened = measure(options.scale, Path(folder))
+    figures = figures_of(rates, opened)
+    ratio = figures["event_rows_per_second"] / figures["pandas_csv_rows_per_second"]
+    short = shortfalls(figures) if options.scale == "full" else []
+    report(options.scale, figures, ratio)
+    for line in short:
+        print(f"  missed: {line}")
+    if options.json:
+        print(
+            json.dumps(
+                {
+                    "name": "sample_bank",
+                    "figures": figures,
+                    "ratios": {"events_to_pandas_csv": round(ratio, 2)},
+                    "machine": machine(),
+                    "commit": commit(),
+                    "short": short,
+                }
+            )
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
