@@ -1,0 +1,1 @@
+"""The night's schedule in Airflow; the only package that imports it."""
