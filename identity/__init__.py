@@ -1,0 +1,1 @@
+"""Who is who: records of many channels to customers with keys that stay."""

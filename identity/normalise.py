@@ -25,9 +25,7 @@ def normal_phone(raw: str, country: str) -> str | None:
         return None
     if not phonenumbers.is_possible_number(number):
         return None
-    shown: str = phonenumbers.format_number(
-        number, phonenumbers.PhoneNumberFormat.E164
-    )
+    shown: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return shown
 
 

@@ -87,7 +87,8 @@ def _publish(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
 def _name_newborns(connection: duckdb.DuckDBPyConnection, secret: bytes) -> None:
     """Make temp table `new_keys`: an opaque key for each customer without one."""
     newborns = connection.execute(
-        "select component, seed_record_id, birth_order from newborns order by birth_order"
+        "select component, seed_record_id, birth_order from newborns "
+        "order by birth_order"
     ).fetchall()
     taken = connection.execute(
         "select customer_key, key_number from identity.customer_keys"

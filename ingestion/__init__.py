@@ -1,0 +1,1 @@
+"""What a channel sends, and how it lands without losing a row."""

@@ -41,7 +41,7 @@ def _text(column: Column, available: frozenset[str]) -> str:
     present = [s for s in column.sources if s in available]
     if len(present) != len(column.sources):
         return "cast(null as varchar)"
-    trimmed = [f"nullif(trim({quoted(s)}), '')" for s in present]
+    trimmed = [_present(quoted(s), column.null_values) for s in present]
     text = trimmed[0] if len(trimmed) == 1 else f"concat_ws(' ', {', '.join(trimmed)})"
     if column.zero_pad is None:
         return text
@@ -50,6 +50,14 @@ def _text(column: Column, available: frozenset[str]) -> str:
         f"case when regexp_full_match({text}, '[0-9]{{1,{pad.digits}}}') then "
         f"{text_literal(pad.prefix)} || lpad({text}, {pad.digits}, '0') else {text} end"
     )
+
+
+def _present(name: str, null_values: tuple[str, ...]) -> str:
+    """Return a value without outer spaces, null where it is empty or means nothing."""
+    text = f"nullif(trim({name}), '')"
+    for nothing in null_values:
+        text = f"nullif({text}, {text_literal(nothing)})"
+    return text
 
 
 def _value(column: Column, text: str, timezone: str) -> str:
@@ -108,6 +116,9 @@ def _plain_number(column: Column, text: str) -> str:
 
 
 def _number(column: Column, text: str) -> str:
+    if column.date_formats:
+        clocks = ", ".join(_parsed(text, layout) for layout in column.date_formats)
+        return f"cast(date_part('epoch', cast(coalesce({clocks}) as time)) as bigint)"
     return f"try_cast({_plain_number(column, text)} as {column.sql_type})"
 
 
@@ -142,6 +153,9 @@ def _faults(column: Column, text: str, value: str) -> list[tuple[str, str, str]]
 
 def _number_fault(column: Column, text: str, value: str) -> tuple[str, str, str]:
     """Return the fault of a number that would be rounded, or is none at all."""
+    if column.date_formats:
+        unread = f"{text} is not null and {value} is null"
+        return unread, "not_a_duration", " or ".join(column.date_formats)
     plain = _plain_number(column, text)
     scale = _scale(column.sql_type)
     fraction = rf"(\.[0-9]{{0,{scale}}}0*)?" if scale else r"(\.0*)?"
@@ -184,7 +198,8 @@ def faults_select(columns: list[CastColumn]) -> str:
     ]
     union = "\nunion all by name\n".join(arms)
     return (
-        f"with unfit_rows as (select * from text_rows semi join unfit using ({INDEX}))\n"
+        "with unfit_rows as ("
+        f"select * from text_rows semi join unfit using ({INDEX}))\n"
         f"select * from (\n{union}\n) order by {INDEX}, column_name, reason_code"
     )
 
@@ -194,7 +209,8 @@ def _shown(column: CastColumn) -> str:
         return "cast(null as varchar)"
     if not column.column.is_personal:
         return f"left({column.text}, 60)"
-    return f"repeat('*', greatest(length({column.text}) - 2, 0)) || right({column.text}, 2)"
+    text = column.text
+    return f"repeat('*', greatest(length({text}) - 2, 0)) || right({text}, 2)"
 
 
 def _row_filter(feed: Feed) -> str:

@@ -143,6 +143,7 @@ class Column:
     decimal_mark: str = "."
     zero_pad: ZeroPad | None = None
     constant: str | None = None
+    null_values: tuple[str, ...] = ()
     join_of: tuple[str, ...] = ()
     is_primary_key: bool = False
     required: bool = False
@@ -250,7 +251,7 @@ def load_contracts(folder: Path) -> dict[str, Contract]:
             expected=f"at least one <channel>{SUFFIX}",
             remedy="Set PASSBOOK_CONTRACTS to the folder of your contracts.",
         )
-    return {contract.channel: contract for contract in contracts}
+    return _with_remainders({c.channel: c for c in contracts})
 
 
 def load_contract(path: Path) -> Contract:
@@ -265,9 +266,7 @@ def load_contract(path: Path) -> Contract:
         raise ContractError(
             path.name, "names another channel", expected=channel, found=document.name
         )
-    feeds = _with_remainders(
-        tuple(_feed(channel, o, path) for o in document.schema_ or [])
-    )
+    feeds = tuple(_feed(channel, o, path) for o in document.schema_ or [])
     contract = Contract(
         channel=channel,
         version=document.version or "0",
@@ -323,6 +322,7 @@ _COLUMN_CUSTOMS = frozenset(
         "decimal_mark",
         "zero_pad",
         "constant",
+        "null_values",
         "identifier",
         "last4_of",
     }
@@ -400,6 +400,7 @@ def _column(feed: str, source: SchemaProperty) -> Column:
         decimal_mark=str(customs.get("decimal_mark") or "."),
         zero_pad=ZeroPad(**pad) if pad else None,
         constant=customs.get("constant"),
+        null_values=tuple(str(v) for v in customs.get("null_values") or ()),
         join_of=tuple(source.transformSourceObjects or ()),
         is_primary_key=bool(source.primaryKey),
         required=bool(source.required),
@@ -412,8 +413,18 @@ def _column(feed: str, source: SchemaProperty) -> Column:
     )
 
 
-def _with_remainders(feeds: tuple[Feed, ...]) -> tuple[Feed, ...]:
-    """Give each `otherwise` feed the codes that the other feeds of its file take."""
+def _with_remainders(contracts: dict[str, Contract]) -> dict[str, Contract]:
+    """Give each `otherwise` feed the codes that the other feeds of its file take.
+
+    A file may serve feeds of several channels, so this needs all contracts.
+
+    Raises:
+        ContractError: Feeds that share a file leave rows over, or take them twice.
+    """
+    feeds = [feed for contract in contracts.values() for feed in contract.feeds]
+    problems = list(_shared_file_inconsistencies(feeds))
+    if problems:
+        raise ContractError("contracts", "; ".join(problems))
 
     def completed(feed: Feed) -> Feed:
         rows = feed.layout.rows
@@ -422,10 +433,7 @@ def _with_remainders(feeds: tuple[Feed, ...]) -> tuple[Feed, ...]:
         taken = tuple(
             code
             for other in feeds
-            if other is not feed
-            and other.layout.path == feed.layout.path
-            and other.layout.rows
-            and not other.layout.rows.every
+            if other.layout.path == feed.layout.path and other.layout.rows
             for code in other.layout.rows.codes
         )
         layout = feed.layout.model_copy(
@@ -433,7 +441,10 @@ def _with_remainders(feeds: tuple[Feed, ...]) -> tuple[Feed, ...]:
         )
         return replace(feed, layout=layout)
 
-    return tuple(completed(feed) for feed in feeds)
+    return {
+        channel: replace(contract, feeds=tuple(completed(f) for f in contract.feeds))
+        for channel, contract in contracts.items()
+    }
 
 
 def inconsistencies(contract: Contract) -> Iterator[str]:
@@ -442,7 +453,6 @@ def inconsistencies(contract: Contract) -> Iterator[str]:
         yield "has no feed"
     for feed in contract.feeds:
         yield from _feed_inconsistencies(feed)
-    yield from _shared_file_inconsistencies(contract)
 
 
 def _feed_inconsistencies(feed: Feed) -> Iterator[str]:
@@ -484,19 +494,21 @@ def _column_inconsistencies(feed: Feed, column: Column) -> Iterator[str]:
         yield f"{where}: a fixed width column needs a width in bytes"
 
 
-def _shared_file_inconsistencies(contract: Contract) -> Iterator[str]:
-    by_path: dict[str, list[Feed]] = {}
-    for feed in contract.feeds:
-        by_path.setdefault(feed.layout.path, []).append(feed)
-    for path, feeds in by_path.items():
-        if len(feeds) == 1:
+def _shared_file_inconsistencies(feeds: list[Feed]) -> Iterator[str]:
+    by_path: dict[tuple[str, str], list[Feed]] = {}
+    for feed in feeds:
+        # Daily files lie in a folder a channel, so only undated ones can be shared.
+        folder = feed.channel if feed.delivery.cadence == "daily" else ""
+        by_path.setdefault((folder, feed.layout.path), []).append(feed)
+    for (_, path), sharing in by_path.items():
+        filters = [feed.layout.rows for feed in sharing if feed.layout.rows]
+        if len(sharing) == 1 and not filters:
             continue
-        filters = [feed.layout.rows for feed in feeds if feed.layout.rows]
-        if len(filters) < len(feeds):
+        if len(filters) < len(sharing):
             yield f"{path}: shared by several feeds, so each needs rows"
         filters = [rows for rows in filters if not rows.every]
         if sum(rows.otherwise for rows in filters) != 1:
             yield f"{path}: exactly one of its feeds takes the rest (otherwise: true)"
-        codes = [c for rows in filters if not rows.otherwise for c in rows.codes]
+        codes = [c for rows in filters for c in rows.codes]
         for code in sorted({c for c in codes if codes.count(c) > 1}):
             yield f"{path}: code {code!r} is taken by two feeds"

@@ -191,7 +191,8 @@ def _fingerprint(
     contract: Contract, feed: Feed, control: ControlFile | None, digests: list[str]
 ) -> str:
     """Return what the landed rows depend on, so that an equal one lands the same."""
-    parts = [LANDING_VERSION, feed.id, contract.text, *digests]
+    layout = feed.layout.model_dump_json()
+    parts = [LANDING_VERSION, feed.id, contract.text, layout, *digests]
     if control:
         parts.append(control.model_dump_json())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

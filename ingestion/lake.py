@@ -48,7 +48,7 @@ class Lake:
 
     @staticmethod
     def reject_key(feed: Feed, business_date: date) -> str:
-        """Return the date of a landing's rejects; a file over many dates has one key."""
+        """Return the key of a landing: its date, or one for a file over many dates."""
         if feed.delivery.cadence == "history":
             return "history"
         return business_date.isoformat()

@@ -177,9 +177,11 @@ def land(
 
 
 def _warnings(feed: Feed, count: _Count) -> tuple[str, ...]:
-    unnamed = [f"column {name!r} is not in the contract" for name in count.extra]
     # A shared file has columns that its other feeds read.
-    said = [] if feed.layout.rows else unnamed
+    said = []
+    if count.extra and not feed.layout.rows:
+        names = ", ".join(map(repr, count.extra))
+        said.append(f"not in the contract, so not landed: {names}")
     said += [f"optional column {name!r} is not in the file" for name in count.missing]
     if count.unreadable and feed.control.sums:
         said.append(

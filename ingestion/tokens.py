@@ -63,7 +63,7 @@ def passes_luhn(digits: str) -> bool:
 
 
 def is_card_number(text: str) -> bool:
-    """Whether a text is 13 to 19 digits, spaces and hyphens aside, with a right check."""
+    """Whether a text is 13 to 19 digits, spaces and hyphens aside, and passes Luhn."""
     digits = text.replace(" ", "").replace("-", "")
     return (
         13 <= len(digits) <= 19

@@ -98,12 +98,12 @@ def _last_record_end(data: bytes, quote: str | None) -> int:
 
 
 def _record_newlines(data: npt.NDArray[np.uint8], quote: str | None) -> Int64s:
-    newlines = np.flatnonzero(data == NEWLINE).astype(np.int64)
+    newlines: Int64s = np.flatnonzero(data == NEWLINE).astype(np.int64)
     if quote is None:
         return newlines
     quotes = np.flatnonzero(data == ord(quote))
-    before = np.searchsorted(quotes, newlines)
-    return newlines[before % 2 == 0]
+    ends: Int64s = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
+    return ends
 
 
 def _split(data: bytes, base: int, first_line: int, quote: str | None) -> Lines:

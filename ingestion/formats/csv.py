@@ -94,7 +94,7 @@ def _chunk(
     text, decodes, starts, ends = decode_records(lines, layout.encoding)
     shape = _shape(text, starts, ends, layout, len(header))
     shape.reasons[~decodes] = "bad_encoding"
-    good = np.flatnonzero(np.equal(shape.reasons, None))
+    good = np.flatnonzero(shape.reasons == "")
     rows = _parse(path, text, starts, ends, good, layout, header)
     wanted = [name for name in columns if name in header]
     return Chunk(
@@ -115,11 +115,11 @@ def _shape(
     text: bytes, starts: Int64s, ends: Int64s, layout: Layout, width: int
 ) -> _Shape:
     array = np.frombuffer(text, np.uint8)
-    reasons = np.full(len(starts), None, dtype=object)
-    delimiters = np.flatnonzero(array == ord(layout.delimiter))
-    quotes = np.flatnonzero(array == ord(layout.quote)) if layout.quote else []
+    reasons = np.full(len(starts), "", dtype=object)
+    delimiters = _positions(array, layout.delimiter, starts)
+    quotes = _positions(array, layout.quote, starts)
     if len(quotes):
-        _judge_quotes(array, np.asarray(quotes), starts, ends, layout, reasons)
+        _judge_quotes(array, quotes, starts, ends, layout, reasons)
         record = np.searchsorted(starts, delimiters, side="right") - 1
         first_quote = np.searchsorted(quotes, starts)
         inside = (np.searchsorted(quotes, delimiters) - first_quote[record]) % 2 == 1
@@ -127,15 +127,23 @@ def _shape(
     counts = (
         np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
     ).astype(np.int64)
-    reasons[np.equal(reasons, None) & (counts != width)] = "wrong_column_count"
-    reasons[ends == starts] = "blank_line" if width > 1 else None
-    _judge_carriage_returns(array, starts, ends, reasons)
+    reasons[(reasons == "") & (counts != width)] = "wrong_column_count"
+    reasons[ends == starts] = "blank_line" if width > 1 else ""
+    _judge_carriage_returns(array, starts, ends, layout, quotes, reasons)
     return _Shape(reasons, counts)
+
+
+def _positions(array: npt.NDArray[np.uint8], mark: str, starts: Int64s) -> Int64s:
+    """Return where a mark stands, from the first record on: a header is no record."""
+    if not mark or not len(starts):
+        return np.empty(0, np.int64)
+    found: Int64s = np.flatnonzero(array == ord(mark)).astype(np.int64)
+    return found[np.searchsorted(found, starts[0]) :]
 
 
 def _judge_quotes(
     array: npt.NDArray[np.uint8],
-    quotes: npt.NDArray[np.int64],
+    quotes: Int64s,
     starts: Int64s,
     ends: Int64s,
     layout: Layout,
@@ -163,10 +171,15 @@ def _judge_carriage_returns(
     array: npt.NDArray[np.uint8],
     starts: Int64s,
     ends: Int64s,
+    layout: Layout,
+    quotes: Int64s,
     reasons: npt.NDArray[np.object_],
 ) -> None:
-    """Mark records with a lone carriage return, which the parser takes for a line end."""
-    returns = np.flatnonzero(array == 0x0D)
+    """Mark records with a lone carriage return: the parser takes it for a line end."""
+    returns = _positions(array, "\r", starts)
+    if layout.multiline:
+        # Whole records have whole quotes, so parity from the first record on is right.
+        returns = returns[np.searchsorted(quotes, returns) % 2 == 0]
     if not len(returns):
         return
     record = np.searchsorted(starts, returns, side="right") - 1
@@ -221,7 +234,7 @@ def _parse(
 def _malformed(
     lines: Lines, shape: _Shape, width: int, encoding: str
 ) -> tuple[Malformed, ...]:
-    bad = np.flatnonzero(~np.equal(shape.reasons, None))
+    bad = np.flatnonzero(shape.reasons != "")
     return tuple(
         Malformed(
             line=int(lines.line_numbers[i]),

@@ -33,8 +33,9 @@ def _chunk(lines: Lines, encoding: str, widths: dict[str, int]) -> Chunk:
     bad_bytes = right_length[~decodes]
     wrong = np.flatnonzero(lengths != total)
     malformed = [
-        _malformed(lines, i, "wrong_record_length", f"{total} bytes") for i in wrong
-    ] + [_malformed(lines, i, "bad_encoding", encoding) for i in bad_bytes]
+        _malformed(lines, int(i), "wrong_record_length", f"{total} bytes")
+        for i in wrong
+    ] + [_malformed(lines, int(i), "bad_encoding", encoding) for i in bad_bytes]
     return Chunk(
         rows=table,
         lines=lines.line_numbers[good],
@@ -59,7 +60,10 @@ def _matrix(
     )
     if contiguous:
         return array.reshape(len(records), stride)[:, :total]
-    return array[lines.starts[records][:, None] + np.arange(total)[None, :]]
+    picked: npt.NDArray[np.uint8] = array[
+        lines.starts[records][:, None] + np.arange(total)[None, :]
+    ]
+    return picked
 
 
 def _columns(
