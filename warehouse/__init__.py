@@ -1,0 +1,1 @@
+"""The composition root: settings, editions, the build, the ledger, the commands."""

@@ -38,6 +38,11 @@ class Bank:
         """The shipped contracts: the columns that the models read."""
         return load_contracts(SHIPPED_CONTRACTS)
 
+    @property
+    def modelled(self) -> dict[str, Contract]:
+        """The contract of every channel that the models read: the bank's own first."""
+        return {**self.shipped, **self.contracts}
+
     @cached_property
     def lake(self) -> Lake:
         """The lake."""

@@ -21,7 +21,7 @@ from ingestion.errors import BuildFailed
 from ingestion.identifiers import quoted, text_literal
 from warehouse.bank import Bank
 from warehouse.dbt_runs import DbtRuns
-from warehouse.editions import DATABASE, Candidate
+from warehouse.editions import DATABASE, Candidate, Edition
 
 # Reading one feed as it stood on the day of another: a changed partition of the first
 # changes every later partition of the second.
@@ -55,6 +55,7 @@ class Built:
     changed: int
     missing: tuple[str, ...]
     resolved: Resolved
+    runs: DbtRuns
     seconds: float
 
 
@@ -97,6 +98,20 @@ def _is_believed(bank: Bank, standing: dict[str, Any]) -> bool:
     )
 
 
+def unchanged_edition(bank: Bank, business_date: date) -> Edition | None:
+    """Return the current edition where building it again would give the same."""
+    current = bank.editions.current()
+    if current is None or date.fromisoformat(current.as_of) < business_date:
+        return None
+    path = bank.editions.folder(current.id) / DATABASE
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = connection.execute("select code_version from ops.build").fetchall()
+        loaded = _loaded(connection)
+    partitions = believable_partitions(bank, date.fromisoformat(current.as_of))
+    same = rows[0][0] == bank.code_version and loaded == set(partitions)
+    return current if same else None
+
+
 def build(bank: Bank, business_date: date) -> Built:
     """Return a candidate brought forward to a date and to all that changed since.
 
@@ -130,14 +145,17 @@ def build(bank: Bank, business_date: date) -> Built:
         changed,
         missing_feeds_of(bank, as_of),
         resolved,
+        runs,
         round(time.monotonic() - started, 3),
     )
 
 
 @contextmanager
 def _opened(bank: Bank, database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    config = {"storage_compatibility_version": "v1.5.0"}
-    with duckdb.connect(str(database), config=config) as connection:
+    # The same as in profiles.yml: one process may not open a file in two ways.
+    with duckdb.connect(
+        str(database), config={"storage_compatibility_version": "v1.5.0"}
+    ) as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"set memory_limit = {text_literal(bank.settings.memory)}")
         connection.execute(f"set threads = {bank.settings.threads}")
@@ -170,7 +188,7 @@ def _prepare(
     partitions: list[Partition],
     as_of: date,
 ) -> int:
-    """Write what the models read besides the lake; return how many partitions changed."""
+    """Write what the models read beside the lake; count the changed partitions."""
     for schema in ("ops", "identity", *reversed(WORKING_SCHEMAS)):
         connection.execute(f"create schema if not exists {schema}")
     changed = _changed(connection, partitions)
@@ -199,13 +217,7 @@ def _changed(
         "create table if not exists ops.loaded_partitions (channel varchar, "
         "feed varchar, business_date date, fingerprint varchar, landed_rows bigint)"
     )
-    before = {
-        Partition(*row)
-        for row in connection.execute(
-            "select channel, feed, business_date, fingerprint, landed_rows "
-            "from ops.loaded_partitions"
-        ).fetchall()
-    }
+    before = _loaded(connection)
     now = set(partitions)
     here = {(p.channel, p.feed, p.business_date) for p in partitions}
     gone = {p for p in before if (p.channel, p.feed, p.business_date) not in here}
@@ -219,6 +231,14 @@ def _changed(
                 if p.feed_id == reader and p.business_date >= min(days)
             }
     return sorted(changed)
+
+
+def _loaded(connection: duckdb.DuckDBPyConnection) -> set[Partition]:
+    rows = connection.execute(
+        "select channel, feed, business_date, fingerprint, landed_rows "
+        "from ops.loaded_partitions"
+    ).fetchall()
+    return {Partition(*row) for row in rows}
 
 
 def _write_partitions(
@@ -304,7 +324,7 @@ def _write_raw_view(
     that the bank's own contract has not is null.
     """
     mine = [p for p in partitions if p.feed_id == feed.id]
-    chosen = _chosen(feed, mine, changed, partitions)
+    chosen = _chosen(feed, mine, changed)
     present = _present_columns(bank, feed)
     columns = [
         f"cast({quoted(c.name) if c.name in present else 'null'} as {c.sql_type}) "
@@ -337,7 +357,6 @@ def _chosen(
     feed: Feed,
     mine: list[Partition],
     changed: list[Partition],
-    partitions: list[Partition],
 ) -> list[Partition]:
     if feed.delivery.content == "events":
         return [p for p in mine if p in set(changed)]
@@ -412,9 +431,7 @@ def _normalise(bank: Bank, connection: duckdb.DuckDBPyConnection) -> None:
 
 def missing_feeds_of(bank: Bank, as_of: date) -> tuple[str, ...]:
     """Return the daily feeds that an edition does without on its own date."""
-    here = {
-        (p.feed_id, p.business_date) for p in believable_partitions(bank, as_of)
-    }
+    here = {(p.feed_id, p.business_date) for p in believable_partitions(bank, as_of)}
     return tuple(
         f"{feed.id} {as_of}"
         for contract in bank.contracts.values()

@@ -177,7 +177,7 @@ def gate() -> None:
         candidate, as_of = bank.editions.standing_candidate()
         tests = DbtRuns(bank, candidate.database, as_of).test()
         gated = gate_candidate(
-            candidate.database, bank.shipped, candidate.folder / "quality"
+            candidate.database, bank.modelled, candidate.folder / "quality"
         )
     typer.echo(
         f"{candidate.id}: {gated.verdict}, {tests} data tests, {gated.rules} rules"
@@ -245,8 +245,17 @@ def status(as_json: AsJson = False) -> None:
         if current and current.missing:
             typer.echo(f"it does without: {', '.join(current.missing)}")
     outcomes = sorted(bank.ledger.all(), key=lambda o: o.finished_at)
-    shown = ("business_date", "step", "subject", "verdict", "rows_in", "rows_out",
-             "rejected", "seconds", "message")
+    shown = (
+        "business_date",
+        "step",
+        "subject",
+        "verdict",
+        "rows_in",
+        "rows_out",
+        "rejected",
+        "seconds",
+        "message",
+    )
     latest = max((o.business_date for o in outcomes if o.step != "publish"), default="")
     rows = [
         {name: getattr(o, name) for name in shown}

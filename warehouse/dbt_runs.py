@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ingestion.errors import BuildFailed, GateStopped
 from warehouse.bank import DBT_PROJECT, Bank
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunner, dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
 
 _SELECTIONS = {
     "before_identity": ["--select", "tag:before_identity", "+tag:before_identity"],
@@ -71,21 +72,28 @@ class DbtRuns:
         from dbt.cli.main import dbtRunner
 
         common = [
-            "--project-dir", str(DBT_PROJECT),
-            "--profiles-dir", str(DBT_PROJECT),
-            "--target-path", str(self._folder / "target"),
-            "--log-path", str(self._folder / "logs"),
-            "--vars", self._variables,
+            "--project-dir",
+            str(DBT_PROJECT),
+            "--profiles-dir",
+            str(DBT_PROJECT),
+            "--target-path",
+            str(self._folder / "target"),
+            "--log-path",
+            str(self._folder / "logs"),
+            "--vars",
+            self._variables,
             "--no-send-anonymous-usage-stats",
-            "--log-level", "none",
-            "--log-level-file", "info",
+            "--log-level",
+            "none",
+            "--log-level-file",
+            "info",
             "--no-version-check",
         ]
         if self._parsed is None:
             self._parsed = dbtRunner()
             parsed = self._parsed.invoke(["parse", *common])
             self._hold(parsed)
-            self._parsed = dbtRunner(manifest=parsed.result)
+            self._parsed = dbtRunner(manifest=cast("Manifest", parsed.result))
         try:
             return self._parsed.invoke([*arguments, *common])
         finally:

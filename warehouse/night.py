@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 
 from ingestion.errors import CheckStopped, GateStopped, LandingRefused, PassbookError
@@ -16,6 +16,7 @@ from warehouse.build import (
     build_failure,
     missing_feeds_of,
     seal,
+    unchanged_edition,
 )
 from warehouse.dbt_runs import DbtRuns
 from warehouse.editions import Candidate, Edition
@@ -25,16 +26,9 @@ from warehouse.stations import check_channel, land_channel
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Published:
-    """What a night ended with."""
-
-    edition: Edition
-    built: Built
-    warnings: tuple[str, ...]
-
-
-def land_and_check(bank: Bank, business_date: date, say: Say) -> None:
+def land_and_check(
+    bank: Bank, business_date: date, say: Say, *, only_daily: bool = False
+) -> None:
     """Land and check every channel; one that fails does not keep the others back.
 
     Raises:
@@ -43,7 +37,9 @@ def land_and_check(bank: Bank, business_date: date, say: Say) -> None:
     failures: list[PassbookError] = []
     for channel in bank.contracts:
         try:
-            for outcome in land_channel(bank, channel, business_date):
+            for outcome in land_channel(
+                bank, channel, business_date, only_daily=only_daily
+            ):
                 say(outcome_line(outcome))
         except LandingRefused as error:
             failures.append(error)
@@ -75,10 +71,11 @@ def outcome_line(outcome: Outcome) -> str:
     return f"{text} ({outcome.message})" if outcome.message else text
 
 
-def bring_forward(bank: Bank, business_date: date, say: Say) -> Published:
-    """Build, gate and publish, alone under the writer's lock.
+def bring_forward(bank: Bank, business_date: date, say: Say) -> Edition:
+    """Build, gate and publish, alone under the writer's lock; return what is current.
 
-    The current edition is the old one until the last instant, whatever happens.
+    The current edition is the old one until the last instant, whatever happens. Where
+    nothing changed since it was built, it stays.
 
     Raises:
         PassbookError: The lock was held too long, or the build or the gate failed.
@@ -86,12 +83,20 @@ def bring_forward(bank: Bank, business_date: date, say: Say) -> Published:
     where = f"edition of {business_date}"
     with bank.editions.writing():
         _hold_required(bank, business_date)
+        standing = unchanged_edition(bank, business_date)
+        if standing:
+            say(
+                f"nothing changed since {standing.id}, as of {standing.as_of}: it stays"
+            )
+            return standing
         built = _built(bank, business_date, where)
         say(_built_line(built))
-        warnings = gated(bank, built.candidate, built.as_of)
+        warnings = gated(bank, built.candidate, built.as_of, built.runs)
         published = _published(bank, built.candidate, built.as_of, built.missing)
+    for warning in warnings:
+        say(f"warning: {warning}")
     say(f"{published.id} is current, as of {published.as_of}")
-    return Published(published, built, warnings)
+    return published
 
 
 def publish_standing(bank: Bank, say: Say) -> Edition:
@@ -102,7 +107,8 @@ def publish_standing(bank: Bank, say: Say) -> Edition:
     """
     with bank.editions.writing():
         candidate, as_of = bank.editions.standing_candidate()
-        for warning in gated(bank, candidate, as_of):
+        runs = DbtRuns(bank, candidate.database, as_of)
+        for warning in gated(bank, candidate, as_of, runs):
             say(warning)
         missing = missing_feeds_of(bank, as_of)
         return _published(bank, candidate, as_of, missing)
@@ -121,7 +127,7 @@ def backfill_range(bank: Bank, days: list[date], say: Say) -> Edition:
     good: list[date] = []
     for day in days:
         try:
-            land_and_check(bank, day, lambda line: None)
+            land_and_check(bank, day, lambda _: None, only_daily=day != days[0])
             good.append(day)
             say(f"{day}: landed and checked")
         except PassbookError as error:
@@ -129,10 +135,10 @@ def backfill_range(bank: Bank, days: list[date], say: Say) -> Edition:
             say(str(error))
     if not good:
         raise failures[0] if len(failures) == 1 else _joined(failures)
-    published = bring_forward(bank, good[-1], say)
+    edition = bring_forward(bank, good[-1], say)
     if failures:
         raise _joined(failures)
-    return published.edition
+    return edition
 
 
 def _hold_required(bank: Bank, business_date: date) -> None:
@@ -196,13 +202,16 @@ def _built(bank: Bank, business_date: date, where: str) -> Built:
 def _built_line(built: Built) -> str:
     resolved = built.resolved
     return (
-        f"{built.candidate.id} built as of {built.as_of} from {built.changed:,} changed "
-        f"partitions: {resolved.customers:,} customers of {resolved.records:,} records "
-        f"({resolved.born:,} born, {resolved.merged:,} merged, {resolved.split:,} split)"
+        f"{built.candidate.id} built as of {built.as_of} "
+        f"from {built.changed:,} changed partitions: "
+        f"{resolved.customers:,} customers of {resolved.records:,} records ("
+        f"{resolved.born:,} born, {resolved.merged:,} merged, {resolved.split:,} split)"
     )
 
 
-def gated(bank: Bank, candidate: Candidate, as_of: date) -> tuple[str, ...]:
+def gated(
+    bank: Bank, candidate: Candidate, as_of: date, runs: DbtRuns
+) -> tuple[str, ...]:
     """Return the warnings about a candidate that passed its gate.
 
     Raises:
@@ -211,9 +220,9 @@ def gated(bank: Bank, candidate: Candidate, as_of: date) -> tuple[str, ...]:
     started = time.monotonic()
     day = as_of.isoformat()
     try:
-        tests = DbtRuns(bank, candidate.database, as_of).test()
+        tests = runs.test()
         judged = gate_candidate(
-            candidate.database, bank.shipped, candidate.folder / "quality"
+            candidate.database, bank.modelled, candidate.folder / "quality"
         )
         if judged.verdict == "stop":
             raise GateStopped(

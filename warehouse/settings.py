@@ -29,7 +29,7 @@ _MEANINGS = {
     "PASSBOOK_CONTRACTS": "The folder of contracts, one file a channel.",
     "PASSBOOK_ENGINE": "The engine that builds editions; duckdb.",
     "PASSBOOK_TIMEZONE": "The bank's time zone, in which extracts tell the time.",
-    "PASSBOOK_COUNTRY": "The bank's country, ISO 3166: how bare phone numbers are read.",
+    "PASSBOOK_COUNTRY": "The bank's country, ISO 3166: how phone numbers are read.",
     "PASSBOOK_CURRENCY": "The bank's own currency, ISO 4217.",
     "PASSBOOK_KEY_FILE": "The secret that makes card tokens; made with mode 0600.",
     "PASSBOOK_MEMORY": "Memory that DuckDB may use in a build.",

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date
+from typing import Any
 
 from ingestion.contract import Feed
 from ingestion.errors import CheckStopped, LandingRefused, MissingExtract
 from ingestion.extract import is_complete
 from ingestion.landing import Landed, land
-from quality.landed import CheckedFeed, check_feed
+from quality.landed import check_feed
 from warehouse.bank import Bank
 from warehouse.ledger import Outcome
 
 
-def land_channel(bank: Bank, channel: str, business_date: date) -> list[Outcome]:
+def land_channel(
+    bank: Bank, channel: str, business_date: date, *, only_daily: bool = False
+) -> list[Outcome]:
     """Land every feed of a channel; a refused feed does not keep the others back.
 
-    Returns one outcome a feed.
+    Returns one outcome a feed. With `only_daily`, files that are the same on any date
+    are passed over: a range of dates needs them once.
 
     Raises:
         LandingRefused: A feed that the night cannot do without was refused. All other
@@ -27,6 +31,8 @@ def land_channel(bank: Bank, channel: str, business_date: date) -> list[Outcome]
     outcomes: list[Outcome] = []
     refused: list[LandingRefused] = []
     for feed in contract.feeds:
+        if only_daily and feed.delivery.cadence != "daily":
+            continue
         try:
             landed = land(
                 contract,
@@ -93,41 +99,25 @@ def _landed_outcome(bank: Bank, landed: Landed, business_date: date) -> Outcome:
 def check_channel(bank: Bank, channel: str, business_date: date) -> list[Outcome]:
     """Check every landed feed of a channel against its contract's rules.
 
-    Returns one outcome a feed that is landed for the date.
+    Returns one outcome a feed that is landed for the date. A landing that was checked
+    by this code already is not checked again: its outcome stands.
 
     Raises:
         CheckStopped: A rule of severity error failed; the edition will do without the
             partition until it is landed again.
     """
     outcomes: list[Outcome] = []
-    stopped: list[CheckedFeed] = []
+    stopped: list[Outcome] = []
     for feed in bank.contract(channel).feeds:
         standing = _standing(bank, feed, business_date)
         if standing is None:
             continue
-        checked = check_feed(
-            feed, bank.lake, standing, bank.settings.home / "quality"
+        outcome = _standing_check(bank, feed, standing) or _checked(
+            bank, feed, standing
         )
-        outcomes.append(
-            bank.ledger.write(
-                Outcome(
-                    "check",
-                    feed.id,
-                    standing["business_date"]
-                    if feed.delivery.cadence != "history"
-                    else "history",
-                    checked.verdict,
-                    message=checked.message,
-                    rows_in=checked.rows,
-                    seconds=checked.seconds,
-                    fingerprint=standing["fingerprint"],
-                    code_version=bank.code_version,
-                    details={"rules": checked.rules, "failed": checked.failed},
-                )
-            )
-        )
-        if checked.verdict == "stop" and feed.delivery.required:
-            stopped.append(checked)
+        outcomes.append(outcome)
+        if outcome.verdict == "stop" and feed.delivery.required:
+            stopped.append(outcome)
     if stopped:
         raise CheckStopped(
             f"{channel} {business_date}",
@@ -138,7 +128,34 @@ def check_channel(bank: Bank, channel: str, business_date: date) -> list[Outcome
     return outcomes
 
 
-def _standing(bank: Bank, feed: Feed, business_date: date) -> dict[str, object] | None:
+def _standing_check(bank: Bank, feed: Feed, standing: dict[str, Any]) -> Outcome | None:
+    """Return the check of just this landing by just this code, if there was one."""
+    key = bank.lake.reject_key(feed, date.fromisoformat(standing["business_date"]))
+    outcome = bank.ledger.read("check", feed.id, key)
+    if outcome is None or outcome.fingerprint != standing["fingerprint"]:
+        return None
+    return outcome if outcome.code_version == bank.code_version else None
+
+
+def _checked(bank: Bank, feed: Feed, standing: dict[str, Any]) -> Outcome:
+    checked = check_feed(feed, bank.lake, standing, bank.settings.home / "quality")
+    return bank.ledger.write(
+        Outcome(
+            "check",
+            feed.id,
+            bank.lake.reject_key(feed, date.fromisoformat(standing["business_date"])),
+            checked.verdict,
+            message=checked.message,
+            rows_in=checked.rows,
+            seconds=checked.seconds,
+            fingerprint=standing["fingerprint"],
+            code_version=bank.code_version,
+            details={"rules": checked.rules, "failed": checked.failed},
+        )
+    )
+
+
+def _standing(bank: Bank, feed: Feed, business_date: date) -> dict[str, Any] | None:
     return bank.lake.standing(feed, feed.delivery.effective_date or business_date)
 
 
