@@ -14,7 +14,9 @@ owners as (
         bridge.customer_key
     from account_holders
     inner join bridge
-        on 'core_banking:customer:' || account_holders.core_customer_id = bridge.record_id
+        on
+            'core_banking:customer:' || account_holders.core_customer_id
+            = bridge.record_id
     where
         account_holders.role_code in ('owner', 'joint_owner')
         and bridge.customer_key is not null

@@ -29,10 +29,16 @@ daily_activity as (
         count(distinct bridge.customer_key) as active_customer_count,
         count(*) as interaction_count,
         coalesce(
-            sum(interactions.amount) filter (where interactions.direction_code = 'credit'), 0
+            sum(interactions.amount) filter (
+                where interactions.direction_code = 'credit'
+            ),
+            0
         ) as credit_amount,
         coalesce(
-            sum(interactions.amount) filter (where interactions.direction_code = 'debit'), 0
+            sum(interactions.amount) filter (
+                where interactions.direction_code = 'debit'
+            ),
+            0
         ) as debit_amount
     from interactions
     left join bridge on interactions.record_id = bridge.record_id
@@ -92,7 +98,8 @@ daily_cases as (
         business_date,
         sum(
             case
-                when status_code = 'open' and coalesce(earlier_status_code, '') <> 'open'
+                when
+                    status_code = 'open' and coalesce(earlier_status_code, '') <> 'open'
                     then 1
                 when status_code <> 'open' and earlier_status_code = 'open' then -1
                 else 0
@@ -119,7 +126,8 @@ bank_overview as (
             as interaction_count,
         cast(coalesce(daily_activity.credit_amount, 0) as decimal(18, 2))
             as credit_amount,
-        cast(coalesce(daily_activity.debit_amount, 0) as decimal(18, 2)) as debit_amount,
+        cast(coalesce(daily_activity.debit_amount, 0) as decimal(18, 2))
+            as debit_amount,
         cast(
             sum(coalesce(daily_movements.deposit_moved_amount, 0)) over (
                 order by days.business_date

@@ -17,12 +17,14 @@ channel_service as (
         interactions.business_date,
         count(*) as interaction_count,
         count(*) filter (where interactions.kind_code = 'contact') as contact_count,
-        count(*) filter (where interactions.activity_code = 'call') as inbound_call_count,
+        count(*) filter (where interactions.activity_code = 'call')
+            as inbound_call_count,
         count(*) filter (where interactions.outcome_code = 'abandoned')
             as abandoned_call_count,
         count(*) filter (where interactions.outcome_code = 'abandoned')
         / nullif(
-            cast(count(*) filter (where interactions.activity_code = 'call') as double), 0
+            cast(count(*) filter (where interactions.activity_code = 'call') as double),
+            0
         ) as abandonment_ratio,
         avg(interactions.wait_seconds) as average_wait_seconds,
         avg(interactions.duration_seconds) filter (

@@ -24,13 +24,25 @@ from_balances as (
     select
         account_owners.customer_key,
         account_contributions.month_start,
-        sum(account_contributions.deposit_interest_amount * account_owners.owner_share_ratio)
+        sum(
+            account_contributions.deposit_interest_amount
+            * account_owners.owner_share_ratio
+        )
             as deposit_interest_amount,
-        sum(account_contributions.loan_interest_amount * account_owners.owner_share_ratio)
+        sum(
+            account_contributions.loan_interest_amount
+            * account_owners.owner_share_ratio
+        )
             as loan_interest_amount,
-        sum(account_contributions.expected_loss_amount * account_owners.owner_share_ratio)
+        sum(
+            account_contributions.expected_loss_amount
+            * account_owners.owner_share_ratio
+        )
             as expected_loss_amount,
-        sum(account_contributions.capital_charge_amount * account_owners.owner_share_ratio)
+        sum(
+            account_contributions.capital_charge_amount
+            * account_owners.owner_share_ratio
+        )
             as capital_charge_amount
     from account_contributions
     inner join account_owners

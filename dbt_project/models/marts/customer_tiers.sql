@@ -53,12 +53,16 @@ judged as (
         effective.customer_key,
         effective.valid_from,
         case
-            when basics.restriction_code is not null and latest_from.customer_key is not null
+            when
+                basics.restriction_code is not null
+                and latest_from.customer_key is not null
                 then 'restricted'
             else effective.tier
         end as tier,
         case
-            when basics.restriction_code is not null and latest_from.customer_key is not null
+            when
+                basics.restriction_code is not null
+                and latest_from.customer_key is not null
                 then 'restricted in the core system: ' || basics.restriction_code
             when not effective.has_holdings then 'known to a channel, holds no account'
             when effective.tier = 'restricted'

@@ -53,13 +53,16 @@ customers as (
         basics.full_name,
         basics.sex_code,
         basics.birth_date,
-        cast(date_diff('year', basics.birth_date, {{ as_of() }})
-        - case
-            when
-                strftime(basics.birth_date, '%m%d') > strftime({{ as_of() }}, '%m%d')
-                then 1
-            else 0
-        end as integer) as age_years,
+        cast(
+            date_diff('year', basics.birth_date, {{ as_of() }})
+            - case
+                when
+                    strftime(basics.birth_date, '%m%d')
+                    > strftime({{ as_of() }}, '%m%d')
+                    then 1
+                else 0
+            end as integer
+        ) as age_years,
         basics.mobile_phone,
         basics.email_address,
         basics.postal_address,
@@ -85,7 +88,8 @@ customers as (
         cast(coalesce(activity.transaction_count, 0) as bigint) as transaction_count,
         cast(coalesce(activity.debit_amount, 0) as decimal(18, 2)) as debit_amount,
         cast(coalesce(activity.credit_amount, 0) as decimal(18, 2)) as credit_amount,
-        cast(coalesce(activity.card_purchase_count, 0) as bigint) as card_purchase_count,
+        cast(coalesce(activity.card_purchase_count, 0) as bigint)
+            as card_purchase_count,
         cast(coalesce(activity.card_purchase_amount, 0) as decimal(18, 2))
             as card_purchase_amount,
         cast(coalesce(activity.cash_withdrawal_count, 0) as bigint)

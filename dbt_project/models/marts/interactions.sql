@@ -22,9 +22,9 @@
 
 with new_interactions as (
     {%- for part in parts %}
-    select {{ interaction_columns() | join(', ') }}
-    from {{ ref(part) }}
-    {{- "\n    union all" if not loop.last }}
+        select {{ interaction_columns() | join(', ') }}
+        from {{ ref(part) }}
+        {{- "\n    union all" if not loop.last }}
     {%- endfor %}
 ),
 

@@ -51,17 +51,17 @@ due as (
 
 staged as (
     {%- for id, target in feeds.items() %}
-    {%- set channel, feed = id.split('.') %}
-    select
-        '{{ channel }}' as channel,
-        '{{ feed }}' as feed,
-        business_date,
-        count(*) as staged_rows,
-        {{ "count(*) filter (where is_control)" if id == 'marketing.contacts' else "0" }}
-            as excluded_rows
-    from {{ ref('stg_' ~ channel ~ '__' ~ feed) }}
-    group by business_date
-    {{ "union all" if not loop.last }}
+        {%- set channel, feed = id.split('.') %}
+        select
+            '{{ channel }}' as channel,
+            '{{ feed }}' as feed,
+            business_date,
+            count(*) as staged_rows,
+            {{ "count(*) filter (where is_control)" if id == 'marketing.contacts' else "0" }}
+                as excluded_rows
+        from {{ ref('stg_' ~ channel ~ '__' ~ feed) }}
+        group by business_date
+                {{ "union all" if not loop.last }}
     {%- endfor %}
 ),
 
@@ -107,7 +107,8 @@ reconciliation as (
             and due.feed = loaded.feed
             and due.business_date = loaded.business_date
     where due.channel || '.' || due.feed in (
-        {%- for id in feeds %}'{{ id }}'{{ ", " if not loop.last }}{% endfor -%}
+        {%- for id in feeds %}            '{{ id }}'{{ ", " if not loop.last }}
+            {% endfor -%}
     )
 )
 
