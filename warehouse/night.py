@@ -68,7 +68,11 @@ def outcome_line(outcome: Outcome) -> str:
         text += f", {outcome.rows_in:,} in, {outcome.rows_out:,} landed"
         if outcome.rejected:
             text += f", {outcome.rejected:,} rejected"
-    return f"{text} ({outcome.message})" if outcome.message else text
+    # An error begins with where it is, which the line says already.
+    message = outcome.message.removeprefix(
+        f"{outcome.subject} {outcome.business_date}: "
+    )
+    return f"{text} ({message})" if message else text
 
 
 def bring_forward(bank: Bank, business_date: date, say: Say) -> Edition:

@@ -1,0 +1,77 @@
+"""Runs the product the way its user does: by its commands, in a home of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+PROJECT = Path(__file__).resolve().parents[2]
+COMMAND = Path(sys.executable).with_name("passbook")
+
+
+@dataclass(frozen=True)
+class Home:
+    """A PASSBOOK_HOME beside extracts that are not in it, as in a bank."""
+
+    root: Path
+    extracts: Path
+    key_file: Path
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PASSBOOK_HOME": str(self.root),
+            "PASSBOOK_EXTRACTS": str(self.extracts),
+            "PASSBOOK_KEY_FILE": str(self.key_file),
+            **dict(self.variables),
+        }
+
+    @property
+    def database(self) -> Path:
+        return self.root / "editions" / "current" / "bank.duckdb"
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def must(self, *arguments: str) -> str:
+        done = self.run(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [COMMAND, *arguments],
+            env=self.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+def tables(home: Home) -> dict[str, list[tuple[object, ...]]]:
+    """Return every table of the current edition that the data alone decides."""
+    timed = {("ops", "outcomes"), ("ops", "changed_partitions")}
+    names = home.rows(
+        "select schema_name, table_name from duckdb_tables() order by all"
+    )
+    return {
+        f"{schema}.{table}": home.rows(f"from {schema}.{table} order by all")
+        for schema, table in names
+        if (schema, table) not in timed
+    }
