@@ -41,7 +41,7 @@ run: setup ## Make a sample bank, run three nights in Airflow, show its tiers
 	@echo "Why, and what else:  $(BIN)/passbook status; $(BIN)/passbook editions; make airflow"
 
 test: check ## Set up, check the code and run all tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: setup ## Lint, types, import rule, SQL style, contracts
 	@$(BIN)/ruff check .
@@ -55,7 +55,7 @@ airflow: setup ## Bring up Airflow's web UI on loopback; Ctrl-C stops all of it
 	@$(BIN)/python -m dags.embedded up
 
 bench: setup ## Run every benchmark and rewrite benchmarks/README.md
-	@for f in benchmarks/*.py; do $(BIN)/python $$f; done
+	@$(BIN)/python benchmarks/run_all.py
 
 lock: ## Resolve the lock anew
 	@uv pip compile pyproject.toml --extra develop --generate-hashes --python-version 3.11 \

@@ -32,7 +32,19 @@ def extracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *("sample", "--customers", "250", "--days", "3"),
         *("--dirt", "heavy", "--seed", "11"),
     )
+    for day in DAYS:
+        _write_cards_into_mail(root / "extracts", day)
     return root / "extracts"
+
+
+def _write_cards_into_mail(extracts: Path, day: str) -> None:
+    """Have every customer who writes on a day name a card, as some really do."""
+    messages = extracts / "email" / day / "messages.jsonl"
+    card = sorted(_card_numbers(extracts))[0]
+    spaced = " ".join(card[i : i + 4] for i in range(0, len(card), 4))
+    text = messages.read_text(encoding="utf-8")
+    messages.write_text(text.replace('"body":"', f'"body":"我的卡号 {spaced}, '))
+    _seal_again(messages.parent, "messages", messages)
 
 
 @pytest.fixture(scope="module")
@@ -263,10 +275,11 @@ def test_no_card_number_is_anywhere_under_home(unbroken: Home, extracts: Path) -
     cards = _card_numbers(extracts)
     assert len(cards) > 100
     inputs = "".join(
-        p.read_text(encoding="utf-8", errors="ignore")
-        for p in extracts.rglob("*.jsonl")
+        path.read_text(encoding="latin-1")
+        for name in ("*.jsonl", "calls*.csv", "payments*.csv")
+        for path in extracts.rglob(name)
     )
-    assert _numbers(inputs) & cards, "the sample must have cards in free text"
+    assert _numbers(inputs) & cards, "no card in free text, so nothing is proved"
     looked = 0
     for path in unbroken.root.rglob("*"):
         if path.is_file() and not path.is_symlink():
