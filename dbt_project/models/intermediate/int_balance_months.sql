@@ -1,22 +1,6 @@
--- One row per account and month: balance times days, so that any rate a day applies to it.
--- A balance holds from its date until the next known one.
-with account_balances as (
-    select * from {{ ref('int_account_balances') }}
-),
-
-periods as (
-    select
-        account_id,
-        balance_amount,
-        business_date as first_date,
-        coalesce(
-            lead(business_date) over (
-                partition by account_id
-                order by business_date
-            ),
-            cast({{ as_of() }} + interval 1 day as date)
-        ) as end_date
-    from account_balances
+-- One row per account and month: balance times days, so a rate a day applies to it.
+with periods as (
+    select * from {{ ref('int_balance_periods') }}
 ),
 
 bounds as (

@@ -1,4 +1,4 @@
--- One row per customer with any interaction: how the customer spends and meets the bank.
+-- One row per customer with any interaction: how it spends and how it meets the bank.
 with record_months as (
     select * from {{ ref('int_record_months') }}
 ),

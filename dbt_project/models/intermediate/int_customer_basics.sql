@@ -16,6 +16,7 @@ keyed as (
     from customers
     inner join bridge
         on 'core_banking:customer:' || customers.core_customer_id = bridge.record_id
+    where bridge.customer_key is not null
 ),
 
 ranked as (
@@ -32,15 +33,28 @@ conflicts as (
     select
         customer_key,
         count(*) as core_record_count,
-        count(distinct full_name) - 1 as name_conflict_count,
+        greatest(count(distinct full_name) - 1, 0) as name_conflict_count,
         greatest(count(distinct birth_date) - 1, 0) as birth_date_conflict_count,
         bool_and(coalesce(is_marketing_allowed, false)) as is_marketing_allowed,
         min(restriction_code) as restriction_code,
-        max(risk_assessed_date) as risk_assessed_date,
-        max_by(risk_level_code, risk_assessed_date) as risk_level_code,
         min(since_date) as since_date
     from keyed
     group by customer_key
+),
+
+-- The latest answers count; of two given on one day, the more careful ones.
+questionnaires as (
+    select
+        customer_key,
+        risk_level_code,
+        risk_assessed_date
+    from keyed
+    where risk_level_code is not null
+    qualify
+        row_number() over (
+            partition by customer_key
+            order by risk_assessed_date desc nulls last, risk_level_code asc
+        ) = 1
 ),
 
 customer_basics as (
@@ -61,11 +75,12 @@ customer_basics as (
         conflicts.birth_date_conflict_count,
         conflicts.is_marketing_allowed,
         conflicts.restriction_code,
-        conflicts.risk_level_code,
-        conflicts.risk_assessed_date,
+        questionnaires.risk_level_code,
+        questionnaires.risk_assessed_date,
         conflicts.since_date
     from ranked
     inner join conflicts on ranked.customer_key = conflicts.customer_key
+    left join questionnaires on ranked.customer_key = questionnaires.customer_key
     where ranked.survivor_rank = 1
 )
 

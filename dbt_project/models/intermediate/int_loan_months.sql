@@ -1,5 +1,6 @@
--- One row per loan and month whose daily balance no feed tells: what is owed by the terms,
--- paid off in equal parts. It is owed on the account that repays it.
+-- One row per loan and month whose daily balance no feed tells: what is owed by the
+-- terms, paid off in equal parts, on the account that repays it. No feed tells when a
+-- loan was repaid, and what it earned until then is earned: it too goes by its terms.
 with loans as (
     select * from {{ ref('stg_core_banking__loans') }}
 ),
@@ -25,7 +26,7 @@ untold as (
     select loans.*
     from loans
     inner join accounts on loans.account_id = accounts.account_id
-    where accounts.side_code = 'deposit' and loans.loan_state_code <> 'repaid'
+    where accounts.side_code = 'deposit'
 ),
 
 aged as (

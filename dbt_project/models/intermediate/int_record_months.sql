@@ -15,22 +15,33 @@ with interactions as (
     {% endif %}
 ),
 
+unit_costs as (
+    select * from {{ ref('unit_costs') }}
+),
+
 record_months as (
     select
-        record_id,
-        {{ month_start('business_date') }} as month_start,
-        channel,
-        activity_code,
-        category_code,
+        interactions.record_id,
+        {{ month_start('interactions.business_date') }} as month_start,
+        interactions.channel,
+        interactions.activity_code,
+        interactions.category_code,
         count(*) as interaction_count,
-        sum(amount) as total_amount
+        sum(interactions.amount) as total_amount,
+        coalesce(sum(unit_costs.unit_cost_amount), 0) as cost_to_serve_amount
     from interactions
+    left join unit_costs
+        on
+            interactions.channel = unit_costs.channel
+            and interactions.activity_code = unit_costs.activity_code
+            and interactions.business_date >= unit_costs.valid_from
+            and interactions.business_date < unit_costs.valid_to
     group by
-        record_id,
-        {{ month_start('business_date') }},
-        channel,
-        activity_code,
-        category_code
+        interactions.record_id,
+        {{ month_start('interactions.business_date') }},
+        interactions.channel,
+        interactions.activity_code,
+        interactions.category_code
 )
 
 select * from record_months

@@ -18,7 +18,6 @@ accounts as (
 
 policy as (
     select * from {{ ref('tier_policy') }}
-    where {{ as_of() }} >= valid_from and {{ as_of() }} < valid_to
 ),
 
 months as (
@@ -33,39 +32,62 @@ customer_months as (
     inner join months on known.first_month <= months.month_start
 ),
 
-holders as (
-    select
+holding_months as (
+    select distinct
         account_owners.customer_key,
-        min(accounts.opened_date) as first_opened_date,
-        max(coalesce(accounts.closed_date, date '9999-12-31')) as last_closed_date
+        months.month_start
     from account_owners
     inner join accounts on account_owners.account_id = accounts.account_id
-    group by account_owners.customer_key
+    inner join months
+        on
+            accounts.opened_date < {{ add_months('months.month_start', 1) }}
+            and coalesce(accounts.closed_date > months.month_start, true)
 ),
 
-measured as (
+running as (
     select
         customer_months.customer_key,
         customer_months.month_start,
-        coalesce(
-            holders.first_opened_date
-            < {{ add_months('customer_months.month_start', 1) }}
-            and holders.last_closed_date > customer_months.month_start,
-            false
-        ) as has_holdings,
+        holding_months.customer_key is not null as has_holdings,
         coalesce(contributions.contribution_amount, 0) as contribution_amount,
         sum(coalesce(contributions.contribution_amount, 0)) over (
             partition by customer_months.customer_key
             order by customer_months.month_start
-            range between interval 11 month preceding and current row
-        ) as trailing_contribution_amount
+        ) as running_amount
     from customer_months
     left join contributions
         on
             customer_months.customer_key = contributions.customer_key
             and customer_months.month_start = contributions.month_start
-    left join holders
-        on customer_months.customer_key = holders.customer_key
+    left join holding_months
+        on
+            customer_months.customer_key = holding_months.customer_key
+            and customer_months.month_start = holding_months.month_start
+),
+
+-- Each month by the policy of its time, so that a new one does not rewrite history.
+measured as (
+    select
+        running.customer_key,
+        running.month_start,
+        running.has_holdings,
+        running.contribution_amount,
+        running.running_amount - coalesce(earlier.running_amount, 0)
+            as trailing_contribution_amount,
+        policy.premium_rank_ratio,
+        policy.trailing_months,
+        policy.consecutive_misses,
+        policy.consecutive_negatives
+    from running
+    inner join policy
+        on
+            running.month_start >= policy.valid_from
+            and running.month_start < policy.valid_to
+    left join running as earlier
+        on
+            running.customer_key = earlier.customer_key
+            and {{ add_months('running.month_start', '-policy.trailing_months') }}
+            = earlier.month_start
 ),
 
 ranked as (
@@ -73,7 +95,8 @@ ranked as (
         measured.*,
         row_number() over (
             partition by measured.month_start, measured.has_holdings
-            order by measured.trailing_contribution_amount desc, measured.customer_key
+            order by
+                measured.trailing_contribution_amount desc, measured.customer_key asc
         ) as contribution_rank,
         count(*) over (
             partition by measured.month_start, measured.has_holdings
@@ -84,20 +107,16 @@ ranked as (
 marked as (
     select
         ranked.*,
-        policy.premium_rank_ratio,
         (
             ranked.has_holdings
             and ranked.trailing_contribution_amount > 0
             and ranked.contribution_rank
-            <= ceil(ranked.ranked_count * policy.premium_rank_ratio)
+            <= ceil(ranked.ranked_count * ranked.premium_rank_ratio)
         ) as is_premium_month,
         (
             ranked.has_holdings and ranked.contribution_amount < 0
-        ) as is_negative_month,
-        policy.consecutive_misses,
-        policy.consecutive_negatives
+        ) as is_negative_month
     from ranked
-    cross join policy
 ),
 
 streaks as (
@@ -139,6 +158,8 @@ tier_assessments as (
         is_premium_month,
         months_since_premium,
         negative_months,
+        trailing_months,
+        consecutive_misses,
         case
             when not has_holdings then 'potential'
             when negative_months >= consecutive_negatives then 'restricted'

@@ -3,8 +3,8 @@ with interactions as (
     select * from {{ ref('interactions') }}
 ),
 
-account_balances as (
-    select * from {{ ref('int_account_balances') }}
+balance_periods as (
+    select * from {{ ref('int_balance_periods') }}
 ),
 
 accounts as (
@@ -45,29 +45,36 @@ daily_activity as (
     group by interactions.business_date
 ),
 
--- Each balance holds until the next, so the day's movement adds up to the day's total.
+-- A balance comes on its first day and goes when the next one or the closing comes, so
+-- that the movements up to a day add up to what stood at its end.
 movements as (
     select
-        account_balances.business_date,
-        accounts.side_code,
-        account_balances.balance_amount
-        - lag(account_balances.balance_amount, 1, 0) over (
-            partition by account_balances.account_id
-            order by account_balances.business_date
-        ) as moved_amount
-    from account_balances
-    inner join accounts on account_balances.account_id = accounts.account_id
+        account_id,
+        first_date as business_date,
+        balance_amount as moved_amount
+    from balance_periods
+    union all
+    select
+        account_id,
+        end_date as business_date,
+        -balance_amount as moved_amount
+    from balance_periods
+    where end_date <= {{ as_of() }}
 ),
 
 daily_movements as (
     select
-        business_date,
-        coalesce(sum(moved_amount) filter (where side_code = 'deposit'), 0)
-            as deposit_moved_amount,
-        coalesce(sum(moved_amount) filter (where side_code = 'loan'), 0)
-            as loan_moved_amount
+        movements.business_date,
+        coalesce(
+            sum(movements.moved_amount) filter (where accounts.side_code = 'deposit'),
+            0
+        ) as deposit_moved_amount,
+        coalesce(
+            sum(movements.moved_amount) filter (where accounts.side_code = 'loan'), 0
+        ) as loan_moved_amount
     from movements
-    group by business_date
+    inner join accounts on movements.account_id = accounts.account_id
+    group by movements.business_date
 ),
 
 daily_costs as (

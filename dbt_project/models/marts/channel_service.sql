@@ -19,9 +19,16 @@ channel_service as (
         count(*) filter (where interactions.kind_code = 'contact') as contact_count,
         count(*) filter (where interactions.activity_code = 'call')
             as inbound_call_count,
-        count(*) filter (where interactions.outcome_code = 'abandoned')
-            as abandoned_call_count,
-        count(*) filter (where interactions.outcome_code = 'abandoned')
+        count(*) filter (
+            where
+            interactions.activity_code = 'call'
+            and interactions.outcome_code = 'abandoned'
+        ) as abandoned_call_count,
+        count(*) filter (
+            where
+            interactions.activity_code = 'call'
+            and interactions.outcome_code = 'abandoned'
+        )
         / nullif(
             cast(count(*) filter (where interactions.activity_code = 'call') as double),
             0

@@ -11,10 +11,6 @@ record_months as (
     select * from {{ ref('int_record_months') }}
 ),
 
-unit_costs as (
-    select * from {{ ref('unit_costs') }}
-),
-
 bridge as (
     select * from {{ source('identity', 'customer_identity') }}
     where customer_key is not null
@@ -61,17 +57,9 @@ from_activities as (
                 else 0
             end
         ) as fee_amount,
-        sum(
-            record_months.interaction_count * coalesce(unit_costs.unit_cost_amount, 0)
-        ) as cost_to_serve_amount
+        sum(record_months.cost_to_serve_amount) as cost_to_serve_amount
     from record_months
     inner join bridge on record_months.record_id = bridge.record_id
-    left join unit_costs
-        on
-            record_months.channel = unit_costs.channel
-            and record_months.activity_code = unit_costs.activity_code
-            and record_months.month_start >= unit_costs.valid_from
-            and record_months.month_start < unit_costs.valid_to
     group by bridge.customer_key, record_months.month_start
 ),
 

@@ -18,7 +18,10 @@ effective as (
         assessments.trailing_contribution_amount,
         assessments.contribution_rank,
         assessments.ranked_count,
-        assessments.negative_months
+        assessments.is_premium_month,
+        assessments.negative_months,
+        assessments.trailing_months,
+        assessments.consecutive_misses
     from assessments
     where {{ add_months('assessments.month_start', 1) }} <= {{ as_of() }}
     union all
@@ -30,7 +33,10 @@ effective as (
         assessments.trailing_contribution_amount,
         assessments.contribution_rank,
         assessments.ranked_count,
-        assessments.negative_months
+        assessments.is_premium_month,
+        assessments.negative_months,
+        assessments.trailing_months,
+        assessments.consecutive_misses
     from assessments
     qualify
         row_number() over (
@@ -70,16 +76,15 @@ judged as (
                     'contribution was negative for '
                     || effective.negative_months || ' months in a row'
             else
-                'contribution of the trailing 12 months '
-                || effective.trailing_contribution_amount
+                'contribution of the trailing ' || effective.trailing_months
+                || ' months ' || effective.trailing_contribution_amount
                 || ', rank ' || effective.contribution_rank
                 || ' of ' || effective.ranked_count
                 || case
-                    when
-                        effective.tier = 'premium'
-                        and effective.contribution_rank
-                        > ceil(effective.ranked_count * policy.premium_rank_ratio)
-                        then ', kept until it misses three months in a row'
+                    when effective.tier = 'premium' and not effective.is_premium_month
+                        then
+                            ', kept until it misses '
+                            || effective.consecutive_misses || ' months in a row'
                     else ''
                 end
         end as reason
@@ -89,11 +94,6 @@ judged as (
         on
             effective.customer_key = latest_from.customer_key
             and effective.valid_from = latest_from.valid_from
-    cross join (
-        select premium_rank_ratio
-        from {{ ref('tier_policy') }}
-        where {{ as_of() }} >= valid_from and {{ as_of() }} < valid_to
-    ) as policy
 ),
 
 starts as (

@@ -19,13 +19,9 @@ service as (
     select * from {{ ref('int_customer_service') }}
 ),
 
-contributions as (
-    select
-        customer_key,
-        sum(contribution_amount) as contribution_amount
-    from {{ ref('customer_contribution_monthly') }}
-    where month_start > {{ add_months(month_start(as_of()), -12) }}
-    group by customer_key
+running_months as (
+    select * from {{ ref('int_tier_assessments') }}
+    where month_start = {{ month_start(as_of()) }}
 ),
 
 current_tiers as (
@@ -116,8 +112,11 @@ customers as (
         basics.risk_level_code as declared_risk_level_code,
         basics.risk_assessed_date,
         risk.revealed_risk_number,
-        greatest(risk.revealed_risk_number - risk.declared_risk_number, 0)
-            as suitability_gap_number,
+        -- `greatest` passes over nulls, so the difference is asked first.
+        case
+            when risk.revealed_risk_number - risk.declared_risk_number is not null
+                then greatest(risk.revealed_risk_number - risk.declared_risk_number, 0)
+        end as suitability_gap_number,
         cast(coalesce(service.call_count, 0) as bigint) as call_count,
         cast(coalesce(service.message_count, 0) as bigint) as message_count,
         cast(service.satisfaction_average as double) as satisfaction_average,
@@ -125,7 +124,9 @@ customers as (
             as first_contact_resolution_ratio,
         cast(coalesce(service.case_count, 0) as bigint) as case_count,
         cast(coalesce(service.open_case_count, 0) as bigint) as open_case_count,
-        cast(coalesce(contributions.contribution_amount, 0) as decimal(18, 2))
+        cast(
+            coalesce(running_months.trailing_contribution_amount, 0) as decimal(18, 2)
+        )
             as trailing_contribution_amount,
         '{{ var("currency_code") }}' as currency_code,
         basics.restriction_code,
@@ -139,7 +140,7 @@ customers as (
     left join holdings on known.customer_key = holdings.customer_key
     left join activity on known.customer_key = activity.customer_key
     left join service on known.customer_key = service.customer_key
-    left join contributions on known.customer_key = contributions.customer_key
+    left join running_months on known.customer_key = running_months.customer_key
     left join current_tiers on known.customer_key = current_tiers.customer_key
     left join tier_names on current_tiers.tier = tier_names.tier
     left join risk on known.customer_key = risk.customer_key

@@ -12,6 +12,7 @@
     'online_banking.payments': 'interactions',
     'online_banking.sessions': 'interactions',
 } %}
+{%- set excluded = {'marketing.contacts': 'count(*) filter (where is_control)'} %}
 {{
     config(
         materialized='incremental',
@@ -33,10 +34,12 @@ loaded_partitions as (
     select * from {{ source('ops', 'loaded_partitions') }}
 ),
 
+{% if is_incremental() %}
 changed_partitions as (
     select * from {{ source('ops', 'changed_partitions') }}
 ),
 
+{% endif %}
 due as (
     select loaded_partitions.*
     from loaded_partitions
@@ -57,11 +60,10 @@ staged as (
             '{{ feed }}' as feed,
             business_date,
             count(*) as staged_rows,
-            {{ "count(*) filter (where is_control)" if id == 'marketing.contacts' else "0" }}
-                as excluded_rows
+            {{ excluded.get(id, "0") }} as excluded_rows
         from {{ ref('stg_' ~ channel ~ '__' ~ feed) }}
         group by business_date
-                {{ "union all" if not loop.last }}
+        {{- "\n        union all" if not loop.last }}
     {%- endfor %}
 ),
 
@@ -107,8 +109,9 @@ reconciliation as (
             and due.feed = loaded.feed
             and due.business_date = loaded.business_date
     where due.channel || '.' || due.feed in (
-        {%- for id in feeds %}            '{{ id }}'{{ ", " if not loop.last }}
-            {% endfor -%}
+        {%- for id in feeds %}
+            '{{ id }}'{{ "," if not loop.last }}
+        {%- endfor %}
     )
 )
 

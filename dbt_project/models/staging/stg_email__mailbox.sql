@@ -16,7 +16,9 @@ normalised as (
         recipient_address_normal.normal_value as recipient_address_normal
     from latest
     {{ join_normalised('latest', 'sender_address', 'email', 'sender_address_normal') }}
-    {{ join_normalised('latest', 'recipient_address', 'email', 'recipient_address_normal') }}
+    {{ join_normalised(
+        'latest', 'recipient_address', 'email', 'recipient_address_normal'
+    ) }}
 )
 
 select * from normalised

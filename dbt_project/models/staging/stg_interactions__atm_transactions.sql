@@ -1,4 +1,4 @@
--- One row per cash machine transaction of a changed day, in the columns of the timeline.
+-- One row per cash machine transaction of a changed day, in the timeline's columns.
 with transactions as (
     select * from {{ ref('stg_atm__transactions') }}
 ),

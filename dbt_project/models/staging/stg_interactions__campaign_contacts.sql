@@ -1,5 +1,5 @@
--- One row per campaign contact that was made on a changed day. The control group was not
--- contacted, so it is not in the timeline.
+-- One row per campaign contact that was made on a changed day. The control group was
+-- not contacted, so it is not in the timeline.
 with contacts as (
     select * from {{ ref('stg_marketing__contacts') }}
     where not is_control

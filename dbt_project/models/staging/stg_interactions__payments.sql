@@ -4,8 +4,18 @@ with payments as (
     select * from {{ ref('stg_online_banking__payments') }}
 ),
 
-standing_orders as (
-    select * from {{ ref('stg_core_banking__standing_orders') }}
+standing_order_days as (
+    select * from {{ ref('stg_core_banking__standing_order_days') }}
+),
+
+payment_days as (
+    select distinct business_date
+    from payments
+),
+
+register_dates as (
+    select distinct business_date
+    from standing_order_days
 ),
 
 -- The orders as they stood on the day of each payment, not as they stand now: so a day
@@ -13,22 +23,22 @@ standing_orders as (
 register_days as (
     select
         payment_days.business_date,
-        max(standing_orders.business_date) as register_date
-    from (select distinct business_date from payments) as payment_days
-    inner join (select distinct business_date from standing_orders) as standing_orders
-        on payment_days.business_date >= standing_orders.business_date
+        max(register_dates.business_date) as register_date
+    from payment_days
+    inner join register_dates
+        on payment_days.business_date >= register_dates.business_date
     group by payment_days.business_date
 ),
 
 ordered as (
     select distinct
         register_days.business_date,
-        standing_orders.account_id,
-        standing_orders.counterparty_account,
-        standing_orders.amount
+        standing_order_days.account_id,
+        standing_order_days.counterparty_account,
+        standing_order_days.amount
     from register_days
-    inner join standing_orders
-        on register_days.register_date = standing_orders.business_date
+    inner join standing_order_days
+        on register_days.register_date = standing_order_days.business_date
 ),
 
 classified as (

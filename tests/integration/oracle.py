@@ -1,0 +1,900 @@
+"""A second opinion on the marts: plain Python and pandas over the lake.
+
+Written from the descriptions of the marts and from the bank's definitions, not from
+the models' SQL. It takes from the edition only who is who and the normal forms of
+identifiers, which are the identity step's to answer for. Money is added up in
+fractions, so that a figure of the edition is right when it is a rounding of the exact
+one to the cent.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pandas as pd
+import pyarrow.parquet as pq
+
+from tests.integration.bank_runs import PROJECT, Home
+from warehouse.bank import Bank
+from warehouse.night import land_and_check
+from warehouse.settings import load_settings
+
+Row = dict[str, Any]
+Table = list[Row]
+NOBODY = ""
+ZERO = Fraction(0)
+SEEDS = PROJECT / "dbt_project" / "seeds"
+
+
+def exact(value: Decimal | str | int | None) -> Fraction:
+    return ZERO if value is None else Fraction(value)
+
+
+def is_rounding_of(found: Decimal, true: Fraction) -> bool:
+    """Whether an amount is the exact one to the cent; a tie may go either way."""
+    return abs(Fraction(found) - true) <= Fraction(5, 1000) + Fraction(1, 10**9)
+
+
+def month_of(day: date) -> date:
+    return day.replace(day=1)
+
+
+def months_later(month: date, count: int) -> date:
+    number = month.year * 12 + month.month - 1 + count
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def seed(name: str) -> Table:
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def in_force(rows: Iterable[Row], day: date) -> Table:
+    text = day.isoformat()
+    return [r for r in rows if r["valid_from"] <= text < r["valid_to"]]
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The landed rows; of a key that stands twice in a partition the last line."""
+
+    root: Path
+    as_of: date
+
+    def days(self, channel: str, feed: str, key: str) -> dict[date, Table]:
+        found = {}
+        folder = self.root / "raw" / channel / feed
+        for path in sorted(folder.glob("business_date=*/*.parquet")):
+            day = date.fromisoformat(path.parent.name.partition("=")[2])
+            rows = pq.ParquetFile(path).read().to_pylist()
+            rows.sort(key=lambda r: (r["source_line"], r["source_file"]))
+            latest = {r[key]: {**r, "business_date": day} for r in rows}
+            found[day] = list(latest.values())
+        return found
+
+    def events(self, channel: str, feed: str, key: str) -> Table:
+        days = self.days(channel, feed, key)
+        return [r for day in days if day <= self.as_of for r in days[day]]
+
+    def snapshot(self, channel: str, feed: str, key: str) -> Table:
+        days = [d for d in self.days(channel, feed, key) if d <= self.as_of]
+        return self.days(channel, feed, key)[max(days)] if days else []
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """What the marts of one edition should say."""
+
+    lake: Lake
+    zone: ZoneInfo
+    customer_of: Mapping[str, str]
+    normal: Mapping[tuple[str, str], str | None]
+
+    @classmethod
+    def of(cls, home: Path, database: Path, as_of: date, zone: str) -> Oracle:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            bridge = connection.execute(
+                "select record_id, customer_key from identity.customer_identity"
+            ).fetchall()
+            normal = connection.execute(
+                "select identifier_kind, raw_value, normal_value "
+                "from identity.normalised_values"
+            ).fetchall()
+        return cls(
+            Lake(home / "lake", as_of),
+            ZoneInfo(zone),
+            {record: key or NOBODY for record, key in bridge},
+            {(kind, raw): value for kind, raw, value in normal},
+        )
+
+    @property
+    def as_of(self) -> date:
+        return self.lake.as_of
+
+    @property
+    def this_month(self) -> date:
+        return month_of(self.as_of)
+
+    def local(self, moment: datetime) -> datetime:
+        return moment.replace(tzinfo=ZoneInfo("UTC")).astimezone(self.zone)
+
+    # The timeline
+
+    @functools.cached_property
+    def interactions(self) -> pd.DataFrame:
+        rows = [
+            *self._machine(),
+            *self._calls(),
+            *self._case_days(),
+            *self._mail(),
+            *self._campaigns(),
+            *self._postings(),
+            *self._payments(),
+            *self._sessions(),
+        ]
+        kinds = {r["activity_code"]: r for r in seed("activities")}
+        for row in rows:
+            row["kind_code"] = kinds[row["activity_code"]]["kind_code"]
+            row["direction_code"] = kinds[row["activity_code"]]["direction_code"]
+            row["customer_key"] = self.customer_of[row["record_id"]]
+            row["cost"] = _price(row)
+        return pd.DataFrame(rows).astype(object).where(lambda f: f.notna(), None)
+
+    def _machine(self) -> Table:
+        return [
+            _seen(
+                r,
+                "atm.transactions",
+                _first(
+                    ("core_banking:card:", r["card_token"]),
+                    ("core_banking:account:", r["account_id"]),
+                    ("atm:unknown_card", ""),
+                ),
+                r["activity_code"],
+                r["occurred_at"],
+                outcome_code=r["outcome_code"],
+                amount=r["amount"],
+            )
+            for r in self.lake.events("atm", "transactions", "transaction_id")
+        ]
+
+    def _calls(self) -> Table:
+        return [
+            _seen(
+                r,
+                "call_center.calls",
+                self._caller(r["core_customer_id"], r["caller_phone"]),
+                "call",
+                r["started_at"],
+                outcome_code=r["outcome_code"],
+                category_code=r["subject_code"],
+                wait_seconds=r["wait_seconds"],
+                duration_seconds=r["talk_seconds"],
+                satisfaction_score=r["satisfaction_score"],
+            )
+            for r in self.lake.events("call_center", "calls", "call_id")
+        ]
+
+    def _caller(self, customer: str | None, phone: str | None) -> str:
+        return _first(
+            ("core_banking:customer:", customer),
+            ("phone:", self.normal.get(("phone", phone or ""))),
+            ("call_center:unknown_caller", ""),
+        )
+
+    @functools.cached_property
+    def cases(self) -> Table:
+        rows = self.lake.events("call_center", "cases", "case_id")
+        for r in rows:
+            r["record_id"] = self._caller(r["core_customer_id"], r["contact_phone"])
+        return rows
+
+    def _case_days(self) -> Table:
+        rows = []
+        for r in self.cases:
+            is_new = self.local(r["opened_at"]).date() == r["business_date"]
+            rows.append(
+                _seen(
+                    r,
+                    "call_center.cases",
+                    r["record_id"],
+                    "case_opened" if is_new else "case_changed",
+                    r["closed_at"] or r["opened_at"],
+                    outcome_code=r["status_code"],
+                    category_code=r["category_code"],
+                )
+            )
+        return rows
+
+    def _mail(self) -> Table:
+        rows = []
+        for feed in ("messages", "mailbox"):
+            for r in self.lake.events("email", feed, "message_id"):
+                is_out = r.get("direction_code") == "outbound"
+                address = r["recipient_address" if is_out else "sender_address"]
+                normal = self.normal.get(("email", address or ""))
+                rows.append(
+                    _seen(
+                        r,
+                        f"email.{feed}",
+                        _first(("email:", normal), ("email:unreadable_address", "")),
+                        "message_out" if is_out else "message_in",
+                        r["sent_at"],
+                    )
+                )
+        return rows
+
+    def _campaigns(self) -> Table:
+        return [
+            _seen(
+                r,
+                "marketing.contacts",
+                f"core_banking:customer:{r['core_customer_id']}",
+                "campaign_contact",
+                r["contacted_at"],
+                outcome_code=r["step_code"],
+                category_code=r["campaign_id"],
+            )
+            for r in self.lake.events("marketing", "contacts", "contact_id")
+            if not r["is_control"]
+        ]
+
+    def _postings(self) -> Table:
+        return [
+            _seen(
+                r,
+                "core_banking.postings",
+                _first(
+                    ("core_banking:card:", r["card_token"]),
+                    ("core_banking:account:", r["account_id"]),
+                ),
+                r["activity_code"],
+                r["booked_at"],
+                category_code=r["category_code"],
+                amount=r["amount"],
+            )
+            for r in self.lake.events("core_banking", "postings", "posting_id")
+        ]
+
+    def _payments(self) -> Table:
+        registers = self.lake.days(
+            "core_banking", "standing_orders", "standing_order_id"
+        )
+        rows = []
+        for r in self.lake.events("online_banking", "payments", "payment_id"):
+            standing = [day for day in registers if day <= r["business_date"]]
+            orders = {_order(o) for o in registers[max(standing)]} if standing else ()
+            is_ordered = r["activity_code"] == "transfer_out" and _order(r) in orders
+            rows.append(
+                _seen(
+                    r,
+                    "online_banking.payments",
+                    _first(
+                        ("online_banking:login:", r["login_id"]),
+                        ("core_banking:account:", r["account_id"]),
+                    ),
+                    "standing_order" if is_ordered else r["activity_code"],
+                    r["occurred_at"],
+                    amount=r["amount"],
+                )
+            )
+        return rows
+
+    def _sessions(self) -> Table:
+        return [
+            _seen(
+                r,
+                "online_banking.sessions",
+                f"online_banking:login:{r['login_id']}",
+                "failed_login" if r["is_login_failed"] else "session",
+                r["started_at"],
+                category_code=r["last_page_code"],
+                duration_seconds=_seconds(r["started_at"], r["ended_at"]),
+            )
+            for r in self.lake.events("online_banking", "sessions", "session_id")
+        ]
+
+    # Accounts, owners, balances
+
+    @functools.cached_property
+    def accounts(self) -> dict[str, Row]:
+        products = {
+            r["product_id"]: r
+            for r in self.lake.snapshot("core_banking", "products", "product_id")
+        }
+        terms = {
+            r["product_kind_code"]: r
+            for r in in_force(seed("product_terms"), self.as_of)
+        }
+        found = {}
+        for r in self.lake.snapshot("core_banking", "accounts", "account_id"):
+            product = products.get(r["product_id"])
+            kind = product["product_kind_code"] if product else r["product_id"]
+            level = product["risk_level_code"] if product else None
+            if r["opened_date"] <= self.as_of:
+                side = terms[kind]["side_code"]
+                risk = int(level[1:]) if level else int(terms[kind]["risk_number"])
+                found[r["account_id"]] = {
+                    **r,
+                    "product_kind_code": kind,
+                    "side_code": side,
+                    "risk_number": risk,
+                }
+        return found
+
+    @functools.cached_property
+    def shares(self) -> dict[str, dict[str, Fraction]]:
+        """Each account's owners, alike; whom nobody knows has no part."""
+        owners: dict[str, set[str]] = defaultdict(set)
+        for r in self.lake.snapshot(
+            "core_banking", "account_holders", "account_holder_id"
+        ):
+            record = f"core_banking:customer:{r['core_customer_id']}"
+            key = self.customer_of.get(record, NOBODY)
+            if r["role_code"] in {"owner", "joint_owner"} and key:
+                owners[r["account_id"]].add(key)
+        return {
+            account: dict.fromkeys(keys, Fraction(1, len(keys)))
+            for account, keys in owners.items()
+        }
+
+    @functools.cached_property
+    def daily_balances(self) -> dict[str, dict[date, Fraction]]:
+        """Each account's balance at the end of every day from its first known one."""
+        known: dict[str, dict[date, Fraction]] = defaultdict(dict)
+        for r in self.lake.events("core_banking", "balances", "account_id"):
+            known[r["account_id"]][r["business_date"]] = exact(r["balance_amount"])
+        filled = {}
+        for account, balances in known.items():
+            closed = self.accounts.get(account, {}).get("closed_date") or date.max
+            day, latest, days = min(balances), ZERO, {}
+            while day <= self.as_of and day < closed:
+                latest = balances.get(day, latest)
+                days[day] = latest
+                day += timedelta(days=1)
+            filled[account] = days
+        return filled
+
+    # Contribution
+
+    @functools.cached_property
+    def contribution(self) -> dict[tuple[str, date], dict[str, Fraction]]:
+        """The parts of each customer's month, exactly."""
+        found: dict[tuple[str, date], dict[str, Fraction]] = defaultdict(
+            lambda: defaultdict(Fraction)
+        )
+        for account, days in self.daily_balances.items():
+            for day, balance in days.items():
+                parts = self._day_parts(account, day, balance)
+                for key, share in self.shares.get(account, {}).items():
+                    for name, value in parts.items():
+                        found[key, month_of(day)][name] += value * share
+        for row in self.interactions.to_dict("records"):
+            if row["customer_key"]:
+                parts = found[row["customer_key"], month_of(row["business_date"])]
+                parts["cost_to_serve_amount"] += row["cost"]
+                if row["activity_code"] in {"fee", "penalty_interest"}:
+                    parts["fee_amount"] += exact(row["amount"])
+        return dict(found)
+
+    def _day_parts(
+        self, account: str, day: date, balance: Fraction
+    ) -> dict[str, Fraction]:
+        """What one day of an account earns and risks, by the terms of its month."""
+        if account not in self.accounts:
+            return {}
+        row = self.accounts[account]
+        terms = _terms(row["product_kind_code"], month_of(day))
+        ftp = exact(terms["ftp_ratio"])
+        own = row["interest_rate"]
+        rate = exact(terms["default_interest_ratio"] if own is None else own)
+        exposure = balance / 365
+        if terms["side_code"] == "deposit":
+            return {"deposit_interest_amount": exposure * (ftp - rate)}
+        pd_ratio = max(exact(terms["pd_ratio"]), _floor(row["loan_state_code"], day))
+        return {
+            "loan_interest_amount": exposure * (rate - ftp),
+            "expected_loss_amount": exposure * pd_ratio * exact(terms["lgd_ratio"]),
+            "capital_charge_amount": exposure
+            * exact(terms["capital_ratio"])
+            * exact(in_force(seed("capital_terms"), month_of(day))[0]["hurdle_ratio"]),
+        }
+
+    # Tiers
+
+    @functools.cached_property
+    def customer_keys(self) -> list[str]:
+        return sorted(set(self.customer_of.values()) - {NOBODY})
+
+    @functools.cached_property
+    def first_months(self) -> dict[str, date]:
+        first = dict.fromkeys(self.customer_keys, self.this_month)
+        for row in self.interactions.to_dict("records"):
+            key, month = row["customer_key"], month_of(row["business_date"])
+            if key:
+                first[key] = min(first[key], month)
+        for account, days in self.daily_balances.items():
+            for key in self.shares.get(account, {}):
+                first[key] = min(first[key], *map(month_of, days))
+        return first
+
+    def holds_in(self, key: str, month: date) -> bool:
+        return any(
+            account["opened_date"] < months_later(month, 1)
+            and (account["closed_date"] or date.max) > month
+            for account in self._accounts_of(key)
+        )
+
+    def _accounts_of(self, key: str) -> Table:
+        return [self.accounts[a] for a in self._owned[key] if a in self.accounts]
+
+    @functools.cached_property
+    def _owned(self) -> dict[str, list[str]]:
+        owned: dict[str, list[str]] = defaultdict(list)
+        for account, shares in self.shares.items():
+            for key in shares:
+                owned[key].append(account)
+        return owned
+
+    def tiers(
+        self, contribution: Mapping[tuple[str, date], Decimal]
+    ) -> dict[str, list[tuple[date, date, str]]]:
+        """Each customer's periods, by amounts that are rounded already."""
+        judged: dict[str, list[tuple[date, str]]] = defaultdict(list)
+        misses: dict[str, int] = {}
+        negatives: dict[str, int] = defaultdict(int)
+        month = min(self.first_months.values())
+        while month <= self.this_month:
+            premium = self._leaders(month, contribution)
+            (policy,) = in_force(seed("tier_policy"), month)
+            for key in (k for k in self.customer_keys if self.first_months[k] <= month):
+                holds = self.holds_in(key, month)
+                is_loss = holds and contribution.get((key, month), Decimal()) < 0
+                negatives[key] = negatives[key] + 1 if is_loss else 0
+                if key in premium:
+                    misses[key] = 0
+                elif key in misses:
+                    misses[key] += 1
+                is_premium = misses.get(key, 999) < int(policy["consecutive_misses"])
+                is_costly = negatives[key] >= int(policy["consecutive_negatives"])
+                judged[key].append((month, _tier(holds, is_costly, is_premium)))
+            month = months_later(month, 1)
+        return {key: self._periods(key, months) for key, months in judged.items()}
+
+    def _leaders(
+        self, month: date, contribution: Mapping[tuple[str, date], Decimal]
+    ) -> set[str]:
+        (policy,) = in_force(seed("tier_policy"), month)
+        first = months_later(month, 1 - int(policy["trailing_months"]))
+        trailing: dict[str, Decimal] = defaultdict(Decimal)
+        for (key, earned), amount in contribution.items():
+            if first <= earned <= month:
+                trailing[key] += amount
+        holders = [
+            key
+            for key in self.customer_keys
+            if self.first_months[key] <= month and self.holds_in(key, month)
+        ]
+        holders.sort(key=lambda k: (-trailing[k], k))
+        count = -(-len(holders) * Fraction(policy["premium_rank_ratio"]) // 1)
+        return {key for key in holders[: int(count)] if trailing[key] > 0}
+
+    def _periods(
+        self, key: str, months: list[tuple[date, str]]
+    ) -> list[tuple[date, date, str]]:
+        starts = [(months[0][0], months[0][1])]
+        starts += [(months_later(m, 1), tier) for m, tier in months]
+        starts = [(day, tier) for day, tier in starts if day <= self.as_of]
+        if self.basics.get(key, {}).get("restriction_code"):
+            starts[-1] = (starts[-1][0], "restricted")
+        changes = [
+            start
+            for before, start in zip([None, *starts], starts, strict=False)
+            if before is None or before[1] != start[1]
+        ]
+        ends = [day for day, _ in changes[1:]] + [date(9999, 12, 31)]
+        return [
+            (day, end, tier) for (day, tier), end in zip(changes, ends, strict=True)
+        ]
+
+    # Profile
+
+    @functools.cached_property
+    def basics(self) -> dict[str, Row]:
+        records: dict[str, Table] = defaultdict(list)
+        for r in self.lake.snapshot("core_banking", "customers", "core_customer_id"):
+            records[
+                self.customer_of[f"core_banking:customer:{r['core_customer_id']}"]
+            ].append(r)
+        return {key: self._survivor(rows) for key, rows in records.items() if key}
+
+    def _survivor(self, rows: Table) -> Row:
+        first = min(
+            rows, key=lambda r: (r["since_date"] or date.max, r["core_customer_id"])
+        )
+        asked = [r for r in rows if r["risk_level_code"]]
+        asked.sort(key=lambda r: r["risk_level_code"])
+        asked.sort(key=lambda r: r["risk_assessed_date"] or date.min, reverse=True)
+        names = {r["full_name"] for r in rows} - {None}
+        births = {r["birth_date"] for r in rows} - {None}
+        since = [r["since_date"] for r in rows if r["since_date"]]
+        return {
+            "full_name": first["full_name"],
+            "sex_code": first["sex_code"],
+            "birth_date": first["birth_date"],
+            "age_years": _age(first["birth_date"], self.as_of),
+            "mobile_phone": self.normal.get(("phone", first["mobile_phone"] or "")),
+            "email_address": self.normal.get(("email", first["email_address"] or "")),
+            "postal_address": first["postal_address"],
+            "city_name": first["city_name"],
+            "branch_id": first["branch_id"],
+            "relationship_employee_id": first["employee_id"],
+            "since_date": min(since, default=None),
+            "source_record_id": f"core_banking:customer:{first['core_customer_id']}",
+            "core_record_count": len(rows),
+            "name_conflict_count": max(len(names) - 1, 0),
+            "birth_date_conflict_count": max(len(births) - 1, 0),
+            "is_marketing_allowed": all(r["is_marketing_allowed"] for r in rows),
+            "restriction_code": min(
+                (r["restriction_code"] for r in rows if r["restriction_code"]),
+                default=None,
+            ),
+            "declared_risk_level_code": asked[0]["risk_level_code"] if asked else None,
+            "risk_assessed_date": asked[0]["risk_assessed_date"] if asked else None,
+        }
+
+    def holdings(self, key: str) -> tuple[Row, dict[str, Fraction]]:
+        """What a customer holds: counts and codes, and exact amounts."""
+        held = [
+            a
+            for a in self._accounts_of(key)
+            if a["closed_date"] is None or a["closed_date"] > self.as_of
+        ]
+        amounts = {"deposit": ZERO, "loan": ZERO}
+        for account in held:
+            days = self.daily_balances.get(account["account_id"], {})
+            latest = days[max(days)] if days else ZERO
+            share = self.shares[account["account_id"]][key]
+            amounts[account["side_code"]] += latest * share
+        kinds = sorted({a["product_kind_code"] for a in held})
+        level = self.basics.get(key, {}).get("declared_risk_level_code")
+        risk = max((a["risk_number"] for a in held), default=None)
+        row = {
+            "open_account_count": len(held),
+            "product_kind_count": len(kinds),
+            "product_kinds": ", ".join(kinds) or None,
+            "revealed_risk_number": risk,
+            "suitability_gap_number": max(risk - int(level[1:]), 0)
+            if risk and level
+            else None,
+        }
+        return row, {f"{side}_balance_amount": v for side, v in amounts.items()}
+
+    @functools.cached_property
+    def timelines(self) -> dict[str, Table]:
+        found: dict[str, Table] = defaultdict(list)
+        for row in self.interactions.to_dict("records"):
+            found[row["customer_key"]].append(row)
+        return found
+
+    def activity(self, key: str) -> Row:
+        rows = self.timelines.get(key, [])
+        ages = [(self.as_of - r["business_date"]).days for r in rows]
+        recent = [r for r, age in zip(rows, ages, strict=True) if age < 120]
+        last = max((r["business_date"] for r in recent), default=None)
+        last_30 = sum(age < 30 for age in ages)
+        usual = Fraction(sum(30 <= age < 120 for age in ages), 3)
+        evening = [18 <= self.local(r["occurred_at"]).hour < 24 for r in recent]
+        bought = _where(rows, activity_code={"card_purchase"})
+        return {
+            "interaction_count": len(rows),
+            "transaction_count": len(_where(rows, kind_code={"transaction"})),
+            "debit_amount": _total(_where(rows, direction_code={"debit"})),
+            "credit_amount": _total(_where(rows, direction_code={"credit"})),
+            "card_purchase_count": len(bought),
+            "card_purchase_amount": _total(bought),
+            "cash_withdrawal_count": len(
+                _where(rows, activity_code={"card_withdrawal", "cash_withdrawal"})
+            ),
+            "online_interaction_count": len(_where(rows, channel={"online_banking"})),
+            "preferred_channel": _top(rows, "channel", lambda _: Decimal(1)),
+            "top_category_code": _top(bought, "category_code", lambda r: r["amount"]),
+            "last_interaction_date": last,
+            "recency_days": (self.as_of - last).days if last else None,
+            "evening_ratio": sum(evening) / len(evening) if evening else None,
+            "last_30_days_count": last_30,
+            "baseline_30_days_count": float(usual),
+            "activity_change_code": _change(last_30, usual),
+        }
+
+    def service(self, key: str) -> Row:
+        rows = self.timelines.get(key, [])
+        calls = _where(rows, activity_code={"call"})
+        answered = _where(calls, outcome_code={"answered"})
+        scores = [
+            r["satisfaction_score"]
+            for r in _where(rows, channel={"call_center", "email"})
+            if r["satisfaction_score"] is not None
+        ]
+        told = {r["case_id"]: r for r in self.cases}
+        cases = [r for r in told.values() if self.customer_of[r["record_id"]] == key]
+        solved = [not _again(call, calls) for call in answered]
+        return {
+            "call_count": len(calls),
+            "message_count": len(
+                _where(rows, activity_code={"message_in", "message_out"})
+            ),
+            "satisfaction_average": sum(scores) / len(scores) if scores else None,
+            "first_contact_resolution_ratio": sum(solved) / len(solved)
+            if solved
+            else None,
+            "case_count": len(cases),
+            "open_case_count": sum(r["status_code"] == "open" for r in cases),
+        }
+
+    # Channels and bank
+
+    def channel_days(self) -> dict[tuple[str, date], Row]:
+        grouped = self.interactions.groupby(["channel", "business_date"])
+        return {key: _channel_day(group) for key, group in grouped}
+
+    def bank_days(self) -> dict[date, Row]:
+        days = set(self.interactions["business_date"])
+        days |= {d for b in self.daily_balances.values() for d in b}
+        return {day: self._bank_day(day) for day in sorted(days)}
+
+    def _bank_day(self, day: date) -> Row:
+        rows = self.interactions[self.interactions["business_date"] == day]
+        rows = rows.to_dict("records")
+        balances = {"deposit": ZERO, "loan": ZERO}
+        for account, days in self.daily_balances.items():
+            if account in self.accounts and day in days:
+                balances[self.accounts[account]["side_code"]] += days[day]
+        told = [r for r in self.cases if r["business_date"] <= day]
+        status = {r["case_id"]: r["status_code"] for r in told}
+        calls = _where(rows, activity_code={"call"})
+        return {
+            "active_customer_count": len({r["customer_key"] for r in rows} - {NOBODY}),
+            "interaction_count": len(rows),
+            "credit_amount": _total(_where(rows, direction_code={"credit"})),
+            "debit_amount": _total(_where(rows, direction_code={"debit"})),
+            "deposit_balance_amount": balances["deposit"],
+            "loan_balance_amount": balances["loan"],
+            "cost_to_serve_amount": sum((r["cost"] for r in rows), ZERO),
+            "inbound_call_count": len(calls),
+            "abandoned_call_count": len(_where(calls, outcome_code={"abandoned"})),
+            "case_opened_count": len(_where(rows, activity_code={"case_opened"})),
+            "open_case_count": sum(s == "open" for s in status.values()),
+        }
+
+
+def _seen(
+    row: Row, feed: str, record: str, activity: str, at: datetime, **told: Any
+) -> Row:
+    channel, _, name = feed.partition(".")
+    silent = dict.fromkeys(
+        (
+            *("outcome_code", "category_code", "amount"),
+            *("wait_seconds", "duration_seconds", "satisfaction_score"),
+        )
+    )
+    return {
+        "channel": channel,
+        "feed": name,
+        "business_date": row["business_date"],
+        "record_id": record,
+        "activity_code": activity,
+        "occurred_at": at,
+        **silent,
+        **told,
+    }
+
+
+def _first(*choices: tuple[str, str | None]) -> str:
+    return next(prefix + value for prefix, value in choices if value is not None)
+
+
+def _order(row: Row) -> tuple[object, ...]:
+    return row["account_id"], row["counterparty_account"], row["amount"]
+
+
+def _seconds(start: datetime, end: datetime | None) -> int | None:
+    return int((end - start).total_seconds()) if end else None
+
+
+@functools.cache
+def _unit_costs() -> dict[tuple[str, str], Table]:
+    found: dict[tuple[str, str], Table] = defaultdict(list)
+    for row in seed("unit_costs"):
+        found[row["channel"], row["activity_code"]].append(row)
+    return found
+
+
+def _price(row: Row) -> Fraction:
+    prices = _unit_costs().get((row["channel"], row["activity_code"]), [])
+    valid = in_force(prices, row["business_date"])
+    return exact(valid[0]["unit_cost_amount"]) if valid else ZERO
+
+
+@functools.cache
+def _terms(kind: str, month: date) -> Row:
+    (terms,) = (
+        r
+        for r in in_force(seed("product_terms"), month)
+        if r["product_kind_code"] == kind
+    )
+    return terms
+
+
+@functools.cache
+def _floor(state: str | None, day: date) -> Fraction:
+    floors = {
+        r["loan_state_code"]: exact(r["pd_floor_ratio"])
+        for r in in_force(seed("loan_state_terms"), month_of(day))
+    }
+    return floors.get(state or "performing", ZERO)
+
+
+def _tier(holds: bool, is_costly: bool, is_premium: bool) -> str:
+    if not holds:
+        return "potential"
+    if is_costly:
+        return "restricted"
+    return "premium" if is_premium else "ordinary"
+
+
+def _age(born: date | None, day: date) -> int | None:
+    if born is None:
+        return None
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+def _where(rows: Table, **wanted: set[str]) -> Table:
+    return [r for r in rows if all(r[k] in values for k, values in wanted.items())]
+
+
+def _total(rows: Table) -> Fraction:
+    return sum((exact(r["amount"]) for r in rows), ZERO)
+
+
+def _top(rows: Table, column: str, weight: Callable[[Row], Decimal]) -> str | None:
+    weights: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        if row[column] is not None:
+            weights[row[column]] += weight(row)
+    return min(weights, key=lambda name: (-weights[name], name), default=None)
+
+
+def _change(count: int, usual: Fraction) -> str:
+    if not usual:
+        return "no_baseline"
+    if count > usual * Fraction(3, 2):
+        return "up"
+    return "down" if count < usual / 2 else "steady"
+
+
+def _again(call: Row, calls: Table) -> bool:
+    """Whether the customer called again on the subject within seven days."""
+    return any(
+        other is not call
+        and other["category_code"] == call["category_code"]
+        and timedelta(0)
+        <= other["occurred_at"] - call["occurred_at"]
+        <= timedelta(days=7)
+        for other in calls
+    )
+
+
+def _mean(values: Iterable[Any]) -> float | None:
+    known = [float(v) for v in values if v is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _channel_day(group: pd.DataFrame) -> Row:
+    rows = group.to_dict("records")
+    calls = _where(rows, activity_code={"call"})
+    abandoned = len(_where(calls, outcome_code={"abandoned"}))
+    durations = [r["duration_seconds"] for r in rows]
+    scores = [r["satisfaction_score"] for r in rows]
+    return {
+        "interaction_count": len(rows),
+        "contact_count": len(_where(rows, kind_code={"contact"})),
+        "inbound_call_count": len(calls),
+        "abandoned_call_count": abandoned,
+        "abandonment_ratio": abandoned / len(calls) if calls else None,
+        "average_wait_seconds": _mean(r["wait_seconds"] for r in rows),
+        "average_duration_seconds": _mean(d for d in durations if d and d > 0),
+        "satisfaction_average": _mean(scores),
+        "satisfaction_answer_count": sum(s is not None for s in scores),
+        "case_opened_count": len(_where(rows, activity_code={"case_opened"})),
+        "declined_count": sum(
+            (r["outcome_code"] or "")[:8] == "declined" for r in rows
+        ),
+        "unattributed_count": sum(not r["customer_key"] for r in rows),
+        "cost_to_serve_amount": sum((r["cost"] for r in rows), ZERO),
+    }
+
+
+def differences(found: Row, due: Row) -> dict[str, tuple[Any, Any]]:
+    """Return the columns that differ, as found and as due."""
+    return {
+        name: (found[name], value)
+        for name, value in due.items()
+        if not _agrees(found[name], value)
+    }
+
+
+def _agrees(found: Any, due: Any) -> bool:
+    if isinstance(due, Fraction):
+        return is_rounding_of(found, due)
+    if isinstance(due, float) and found is not None:
+        return abs(float(found) - due) < 1e-9
+    return bool(found == due)
+
+
+def shown(differing: Mapping[Any, Any]) -> str:
+    """Return the first few differences as text for a failure's message."""
+    few = dict(list(differing.items())[:5])
+    return f"{len(differing)} differ, first: {json.dumps(str(few))}"
+
+
+# The bank that is judged, built once for all tests of a session
+
+DAYS = tuple(date(2026, 3, day) for day in (1, 2, 3))
+AS_OF = DAYS[-1]
+
+
+@dataclass(frozen=True)
+class StraightBank:
+    """Three landed days built in one go, and the candidate as it was before publishing.
+
+    The candidate still has its views on the lake. Its file has the name that these
+    views lead to, which is the name that every candidate's has.
+    """
+
+    home: Home
+    candidate: Path
+
+
+def land(home: Home, *days: date) -> None:
+    """Land and check every channel of some days, as `passbook night` does."""
+    bank = Bank(load_settings(home.environment))
+    for day in days:
+        land_and_check(bank, day, lambda _: None)
+
+
+def candidate_of(home: Home) -> Path:
+    """Return the database of the candidate that a build left."""
+    candidate, _ = Bank(load_settings(home.environment)).editions.standing_candidate()
+    return candidate.database
+
+
+@functools.cache
+def straight_bank(folder: Path) -> StraightBank:
+    """Return the bank of a session's folder; it is built at the first call."""
+    root = folder / "oracle"
+    home = Home(root / "straight", root / "extracts", root / "card.key")
+    home.must(
+        *("sample", "--customers", "300", "--days", str(len(DAYS))),
+        *("--start", DAYS[0].isoformat(), "--dirt", "light", "--seed", "5"),
+    )
+    land(home, *DAYS)
+    home.must("build", "--date", AS_OF.isoformat())
+    kept = root / "candidate" / "bank.duckdb"
+    kept.parent.mkdir()
+    shutil.copyfile(candidate_of(home), kept)
+    home.must("publish")
+    return StraightBank(home, kept)

@@ -1,0 +1,375 @@
+"""The marts are what plain pandas makes of the lake, and of nothing but the lake."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.integration.bank_runs import Home, tables
+from tests.integration.oracle import (
+    AS_OF,
+    DAYS,
+    ZERO,
+    Lake,
+    Oracle,
+    Row,
+    StraightBank,
+    Table,
+    candidate_of,
+    differences,
+    exact,
+    land,
+    shown,
+    straight_bank,
+)
+
+ZONE = "Asia/Shanghai"
+PARTS = (
+    "deposit_interest_amount",
+    "loan_interest_amount",
+    "fee_amount",
+    "cost_to_serve_amount",
+    "expected_loss_amount",
+    "capital_charge_amount",
+)
+COSTS = {"cost_to_serve_amount", "expected_loss_amount", "capital_charge_amount"}
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> StraightBank:
+    return straight_bank(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def oracle(bank: StraightBank) -> Oracle:
+    return Oracle.of(bank.home.root, bank.home.database, AS_OF, ZONE)
+
+
+def mart(bank: StraightBank, table: str) -> Table:
+    with duckdb.connect(str(bank.home.database), read_only=True) as connection:
+        answer = connection.execute(f"from mart.{table}")
+        names = [column[0] for column in answer.description]
+        rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    assert rows, f"mart.{table} is empty"
+    return rows
+
+
+def test_interactions_are_the_landed_rows_by_channel_feed_and_date(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    def figures(rows: Table) -> dict[tuple[object, ...], list[object]]:
+        found: dict[tuple[object, ...], list[object]] = defaultdict(lambda: [0, ZERO])
+        for r in rows:
+            group = found[
+                r["channel"], r["feed"], r["business_date"], r["activity_code"]
+            ]
+            group[0] += 1  # type: ignore[operator]
+            group[1] += exact(r["amount"])  # type: ignore[operator]
+        return dict(found)
+
+    due = figures(oracle.interactions.to_dict("records"))
+    assert {(channel, feed) for channel, feed, _, _ in due} >= {
+        ("atm", "transactions"),
+        ("call_center", "calls"),
+        ("core_banking", "postings"),
+        ("email", "messages"),
+        ("marketing", "contacts"),
+        ("online_banking", "payments"),
+    }
+    assert figures(mart(bank, "interactions")) == due
+
+
+def test_interactions_tell_of_each_record_what_its_channel_told(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    columns = (
+        *("channel", "feed", "business_date", "record_id", "activity_code"),
+        *("kind_code", "direction_code", "occurred_at", "outcome_code"),
+        *("category_code", "amount", "wait_seconds", "duration_seconds"),
+        "satisfaction_score",
+    )
+
+    def lines(rows: Table) -> Counter[tuple[object, ...]]:
+        return Counter(tuple(r[c] for c in columns) for r in rows)
+
+    found = lines(mart(bank, "interactions"))
+    due = lines(oracle.interactions.to_dict("records"))
+    assert list((found - due).items())[:3] == list((due - found).items())[:3] == []
+
+
+def test_customer_contribution_monthly_is_right_to_the_cent(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    found = {
+        (r["customer_key"], r["month_start"]): r
+        for r in mart(bank, "customer_contribution_monthly")
+    }
+    assert set(found) == set(oracle.contribution)
+    differing = {
+        key: difference
+        for key, parts in oracle.contribution.items()
+        if (
+            difference := differences(
+                found[key], {name: parts.get(name, ZERO) for name in PARTS}
+            )
+        )
+    }
+    assert not differing, shown(differing)
+    for row in found.values():
+        signed = (-row[name] if name in COSTS else row[name] for name in PARTS)
+        assert row["contribution_amount"] == sum(signed, Decimal())
+        assert row["currency_code"] == "CNY"
+    for name in PARTS:
+        assert any(row[name] for row in found.values()), f"{name} was never put to test"
+
+
+def test_customer_tiers_are_what_the_policy_makes_of_contribution(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    rounded = {
+        (r["customer_key"], r["month_start"]): r["contribution_amount"]
+        for r in mart(bank, "customer_contribution_monthly")
+    }
+    found: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+    for r in sorted(mart(bank, "customer_tiers"), key=lambda r: r["valid_from"]):
+        found[r["customer_key"]].append((r["valid_from"], r["valid_to"], r["tier"]))
+    due = oracle.tiers(rounded)
+    assert {tier for periods in due.values() for *_, tier in periods} >= {
+        "premium",
+        "ordinary",
+        "potential",
+    }
+    differing = {k: (found.get(k), due[k]) for k in due if found.get(k) != due[k]}
+    assert not differing, shown(differing)
+    assert set(found) == set(due)
+
+
+def test_customers_have_the_profile_that_the_lake_tells(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    found = {r["customer_key"]: r for r in mart(bank, "customers")}
+    assert sorted(found) == oracle.customer_keys
+    differing = {
+        key: difference
+        for key, row in found.items()
+        if (difference := differences(row, _profile(oracle, key)))
+    }
+    assert not differing, shown(differing)
+
+
+def _profile(oracle: Oracle, key: str) -> Row:
+    unknown = {
+        **dict.fromkeys(next(iter(oracle.basics.values()))),
+        "core_record_count": 0,
+        "name_conflict_count": 0,
+        "birth_date_conflict_count": 0,
+        "is_marketing_allowed": False,
+    }
+    counts, amounts = oracle.holdings(key)
+    return {
+        "record_count": list(oracle.customer_of.values()).count(key),
+        **oracle.basics.get(key, unknown),
+        **counts,
+        **amounts,
+        **oracle.activity(key),
+        **oracle.service(key),
+        "currency_code": "CNY",
+    }
+
+
+def test_customers_have_the_tier_and_contribution_of_their_own_tables(
+    bank: StraightBank,
+) -> None:
+    trailing: dict[str, Decimal] = defaultdict(Decimal)
+    for r in mart(bank, "customer_contribution_monthly"):
+        trailing[r["customer_key"]] += r["contribution_amount"]
+    tiers = {
+        r["customer_key"]: (r["tier"], r["valid_from"], r["reason"])
+        for r in mart(bank, "customer_tiers")
+        if r["valid_from"] <= AS_OF < r["valid_to"]
+    }
+    for r in mart(bank, "customers"):
+        key = r["customer_key"]
+        assert (r["tier"], r["tier_from_date"], r["tier_reason"]) == tiers[key]
+        assert r["trailing_contribution_amount"] == trailing[key]
+
+
+def test_channel_service_is_right_to_the_cent(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    found = {
+        (r["channel"], r["business_date"]): r for r in mart(bank, "channel_service")
+    }
+    due = oracle.channel_days()
+    assert set(found) == set(due)
+    differing = {
+        key: difference
+        for key, row in due.items()
+        if (difference := differences(found[key], row))
+    }
+    assert not differing, shown(differing)
+
+
+def test_bank_overview_is_right_to_the_cent(bank: StraightBank, oracle: Oracle) -> None:
+    found = {r["business_date"]: r for r in mart(bank, "bank_overview")}
+    due = oracle.bank_days()
+    assert set(found) == set(due) == set(DAYS)
+    differing = {
+        day: difference
+        for day, row in due.items()
+        if (difference := differences(found[day], row))
+    }
+    assert not differing, shown(differing)
+
+
+def test_cost_to_serve_is_the_same_by_channel_by_customer_and_by_day(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    by_channel = sum(r["cost_to_serve_amount"] for r in mart(bank, "channel_service"))
+    by_day = sum(r["cost_to_serve_amount"] for r in mart(bank, "bank_overview"))
+    costs = oracle.interactions.to_dict("records")
+    of_nobody = sum((r["cost"] for r in costs if not r["customer_key"]), ZERO)
+    by_customer = sum(
+        r["cost_to_serve_amount"] for r in mart(bank, "customer_contribution_monthly")
+    )
+    assert by_channel == by_day
+    assert exact(by_channel) == exact(by_customer) + of_nobody
+
+
+# The same lake in another order
+
+
+@pytest.fixture(scope="module")
+def other_order(bank: StraightBank) -> Home:
+    """The third day first, then the first, then the second, a night for each."""
+    root = bank.home.root.with_name("other_order")
+    home = Home(root, bank.home.extracts, bank.home.key_file)
+    for day in (DAYS[2], DAYS[0], DAYS[1]):
+        land(home, day)
+        home.must("night", "--date", day.isoformat(), "--skip-landing")
+    return home
+
+
+def test_every_table_is_a_function_of_the_lake_whatever_the_order_of_days(
+    bank: StraightBank, other_order: Home
+) -> None:
+    (counted,) = other_order.rows(
+        "select (select count(*) from ops.changed_partitions), "
+        "(select count(*) from ops.loaded_partitions)"
+    )
+    assert 0 < counted[0] < counted[1], "the last night built everything anew"
+    straight, crooked = tables(bank.home), tables(other_order)
+    renamed = _renamed(bank.home, other_order)
+    names = [n for n in straight if n.split(".")[0] in {"mart", "intermediate"}]
+    names += ["ops.reconciliation", "ops.rejects_by_reason", "ops.loaded_partitions"]
+    assert len(names) > 20
+    differing = {}
+    for name in names:
+        there = [tuple(renamed.get(v, v) for v in row) for row in crooked[name]]
+        extra = Counter(there) - Counter(straight[name])
+        missing = Counter(straight[name]) - Counter(there)
+        if extra or missing:
+            differing[name] = (list(missing)[:2], list(extra)[:2])
+    assert not differing, shown(differing)
+
+
+def _renamed(home: Home, other: Home) -> dict[object, object]:
+    """Return each customer key of the other home with the one of the first home."""
+    query = "select record_id, customer_key from identity.customer_identity"
+    here, there = dict(home.rows(query)), dict(other.rows(query))
+    assert here.keys() == there.keys()
+    pairs = {(there[record], here[record]) for record in here}
+    renamed = dict(pairs)
+    assert len(pairs) == len(renamed) == len(set(renamed.values()))
+    return {old: new for old, new in renamed.items() if old is not None}
+
+
+# Who is who
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A bank without dirt: core ids and logins, their true people and our keys."""
+
+    people: dict[str, str]
+    keys: dict[str, str]
+    # Logins that state no core id. Their phone is often the family's, so that by
+    # identifiers alone some of them must stay customers of their own.
+    unproved: set[str]
+
+
+@pytest.fixture(scope="module")
+def truth(bank: StraightBank) -> Truth:
+    root = bank.home.root.with_name("clean")
+    home = Home(root, root / "extracts", bank.home.key_file)
+    home.must(
+        *("sample", "--customers", "300", "--days", "1"),
+        *("--start", DAYS[0].isoformat(), "--dirt", "none", "--seed", "7"),
+    )
+    land(home, DAYS[0])
+    home.must("build", "--date", DAYS[0].isoformat())
+    logins = Lake(root / "lake", DAYS[0]).snapshot(
+        "online_banking", "logins", "login_id"
+    )
+    return Truth(
+        _people(root),
+        _keys(candidate_of(home)),
+        {
+            f"online_banking:login:{r['login_id']}"
+            for r in logins
+            if r["core_customer_id"] is None
+        },
+    )
+
+
+def _people(root: Path) -> dict[str, str]:
+    prefixes = {
+        "core_customer": "core_banking:customer:",
+        "login": "online_banking:login:",
+    }
+    with (root / "truth" / "who_is_who.csv").open(encoding="utf-8") as stream:
+        return {
+            prefixes[r["record_kind"]] + r["record_value"]: r["person_id"]
+            for r in csv.DictReader(stream)
+            if r["record_kind"] in prefixes
+        }
+
+
+def _keys(database: Path) -> dict[str, str]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return dict(
+            connection.execute(
+                "select record_id, customer_key from identity.customer_identity "
+                "where record_kind in ('core_customer', 'login')"
+            ).fetchall()
+        )
+
+
+def test_all_core_ids_and_proved_logins_of_a_person_have_one_key(truth: Truth) -> None:
+    keys_of: dict[str, list[str]] = defaultdict(list)
+    for record in truth.keys.keys() - truth.unproved:
+        keys_of[truth.people[record]].append(truth.keys[record])
+    assert sum(len(keys) > 1 for keys in keys_of.values()) > 100
+    assert [p for p, keys in keys_of.items() if len(set(keys)) > 1] == []
+
+
+def test_no_two_people_share_a_key(truth: Truth) -> None:
+    people_of: dict[str, set[str]] = defaultdict(set)
+    for record, key in truth.keys.items():
+        people_of[key].add(truth.people[record])
+    assert len(people_of) > 200
+    assert [k for k, people in people_of.items() if len(people) > 1] == []
+
+
+def test_a_person_with_two_core_ids_is_one_customer(truth: Truth) -> None:
+    core = [r for r in truth.keys if r.startswith("core_banking:customer:")]
+    counted = Counter(truth.people[record] for record in core)
+    twice = [record for record in core if counted[truth.people[record]] > 1]
+    assert len(twice) > 1
+    assert len({truth.keys[r] for r in twice}) == len({truth.people[r] for r in twice})
