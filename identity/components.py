@@ -14,8 +14,9 @@ def label_components(
 
     `edges(left_node, right_node)` are undirected; `nodes(node)` lists every node. A
     component is named by its least node. Each round takes the least label among the
-    neighbours and then follows labels of labels (pointer jumping), so that a chain of
-    n nodes takes about log n rounds.
+    neighbours, hands it to the node that gave the old label too (hooking), and then
+    follows labels of labels (pointer jumping), so that a chain of n nodes takes about
+    log n rounds, in whatever order its nodes are numbered.
     """
     edge, node, target = quoted(edges), quoted(nodes), quoted(result)
     connection.execute(
@@ -47,14 +48,21 @@ def _round(connection: duckdb.DuckDBPyConnection, target: str) -> bool:
             from both_ways
             inner join {target} as labels on both_ways.neighbour = labels.node
             group by both_ways.node
+        ),
+        hooked as (
+            select
+                labels.component as node,
+                min(nearest.component) as component
+            from nearest
+            inner join {target} as labels on nearest.node = labels.node
+            group by labels.component
         )
         select
             labels.node,
-            least(
-                labels.component, coalesce(nearest.component, labels.component)
-            ) as component
+            least(labels.component, nearest.component, hooked.component) as component
         from {target} as labels
         left join nearest on labels.node = nearest.node
+        left join hooked on labels.node = hooked.node
         """
     )
     connection.execute(

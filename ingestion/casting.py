@@ -6,6 +6,7 @@ fit. A value is never rounded, cut or guessed to make it fit.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ingestion.contract import Column, Feed
@@ -14,6 +15,7 @@ from ingestion.identifiers import quoted, text_literal
 BAD_CARD = "__bad_card__"
 LAST4 = "__last4__"
 INDEX = "__index__"
+SHOWN_LENGTH = 60
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ def _text(column: Column, available: frozenset[str]) -> str:
     if len(present) != len(column.sources):
         return "cast(null as varchar)"
     trimmed = [_present(quoted(s), column.null_values) for s in present]
-    text = trimmed[0] if len(trimmed) == 1 else f"concat_ws(' ', {', '.join(trimmed)})"
+    text = trimmed[0]
+    if len(trimmed) > 1:
+        text = f"nullif(concat_ws(' ', {', '.join(trimmed)}), '')"
     if column.zero_pad is None:
         return text
     pad = column.zero_pad
@@ -88,19 +92,36 @@ def _coded(column: Column, text: str) -> str:
 
 
 def _moment(column: Column, text: str, timezone: str) -> str:
-    formats = column.date_formats
+    """Return a date by the bank's wall clock, or a timestamp in UTC."""
     zone = text_literal(timezone)
-    if not formats:
-        moment = f"try_cast({text} as timestamp)"
-    else:
-        moment = f"coalesce({', '.join(_parsed(text, f) for f in formats)})"
-    if column.shift_years:
-        moment = f"{moment} + to_years({column.shift_years})"
+    shift = f" + to_years({column.shift_years})" if column.shift_years else ""
+    instants, clocks = _readings(column, text)
     if column.logical_type == "date":
-        return f"cast({moment} as date)"
-    if any("%z" in f for f in formats):
-        return f"timezone('UTC', {moment})"
-    return f"timezone('UTC', timezone({zone}, {moment}))"
+        local = [f"timezone({zone}, {instant})" for instant in instants] + clocks
+        return f"cast(coalesce({', '.join(local)}){shift} as date)"
+    utc = [f"timezone('UTC', {instant}){shift}" for instant in instants]
+    utc += [f"timezone('UTC', timezone({zone}, {clock}{shift}))" for clock in clocks]
+    return f"coalesce({', '.join(utc)})"
+
+
+def _readings(column: Column, text: str) -> tuple[list[str], list[str]]:
+    """Return what a text may mean: instants, which state an offset, and wall clocks."""
+    if column.date_formats:
+        return (
+            [_parsed(text, f) for f in column.date_formats if "%z" in f],
+            [_parsed(text, f) for f in column.date_formats if "%z" not in f],
+        )
+    # DuckDB's own cast also reads `infinity`, `epoch`, years of six digits and BC.
+    is_moment = f"substr({text}, 5, 1) in ('-', '/') and not contains({text}, '(')"
+    has_offset = (
+        f"(ends_with({text}, 'Z') or ends_with({text}, 'UTC') or "
+        f"contains(substr({text}, 11), '+') or contains(substr({text}, 11), '-'))"
+    )
+    moment = f"case when {is_moment} and {{}} then try_cast({text} as {{}}) end"
+    return (
+        [moment.format(has_offset, "timestamptz")],
+        [moment.format(f"not {has_offset}", "timestamp")],
+    )
 
 
 def _parsed(text: str, layout: str) -> str:
@@ -156,16 +177,29 @@ def _number_fault(column: Column, text: str, value: str) -> tuple[str, str, str]
     if column.date_formats:
         unread = f"{text} is not null and {value} is null"
         return unread, "not_a_duration", " or ".join(column.date_formats)
-    plain = _plain_number(column, text)
-    scale = _scale(column.sql_type)
-    fraction = rf"(\.[0-9]{{0,{scale}}}0*)?" if scale else r"(\.0*)?"
-    shape = text_literal(rf"[+-]?[0-9]+{fraction}")
+    shape = text_literal(rf"[+-]?{_whole(column)}{_fraction(column)}")
     return (
         f"{text} is not null and "
-        f"({value} is null or not regexp_full_match({plain}, {shape}))",
+        f"({value} is null or not regexp_full_match({text}, {shape}))",
         f"not_a_{column.logical_type}",
         column.sql_type,
     )
+
+
+def _whole(column: Column) -> str:
+    """Return the pattern of digits before the mark; points may part the thousands."""
+    if column.decimal_mark == ".":
+        return "[0-9]+"
+    return r"([0-9]{1,3}(\.[0-9]{3})+|[0-9]+)"
+
+
+def _fraction(column: Column) -> str:
+    mark = re.escape(column.decimal_mark)
+    if column.sql_type in {"double", "float", "real"}:
+        return rf"({mark}[0-9]*)?([eE][+-]?[0-9]+)?"
+    scale = _scale(column.sql_type)
+    digits = f"[0-9]{{0,{scale}}}0*" if scale else "0*"
+    return f"({mark}{digits})?"
 
 
 def _scale(sql_type: str) -> int:
@@ -188,7 +222,10 @@ def typed_select(feed: Feed, columns: list[CastColumn]) -> str:
 
 
 def faults_select(columns: list[CastColumn]) -> str:
-    """Return SQL over `text_rows` and `unfit`: one row a fault, values masked."""
+    """Return SQL over `text_rows` and `unfit`: one row a fault, and what was found.
+
+    Of a personal value no more than its last two characters is shown.
+    """
     arms = [
         f"select {INDEX}, {text_literal(c.column.name)} as column_name, "
         f"{text_literal(reason)} as reason_code, {text_literal(expected)} as expected, "
@@ -208,7 +245,7 @@ def _shown(column: CastColumn) -> str:
     if column.column.classification == "pan":
         return "cast(null as varchar)"
     if not column.column.is_personal:
-        return f"left({column.text}, 60)"
+        return column.text
     text = column.text
     return f"repeat('*', greatest(length({text}) - 2, 0)) || right({text}, 2)"
 
@@ -217,6 +254,8 @@ def _row_filter(feed: Feed) -> str:
     rows = feed.layout.rows
     if rows is None or rows.every:
         return "true"
-    codes = ", ".join(text_literal(code) for code in rows.codes) or "null"
+    if not rows.codes:
+        return "true" if rows.otherwise else "false"
+    codes = ", ".join(text_literal(code) for code in rows.codes)
     value = f"coalesce(trim({quoted(rows.column)}), '')"
     return f"{value} not in ({codes})" if rows.otherwise else f"{value} in ({codes})"

@@ -7,11 +7,12 @@ Reading is strict: a key that neither the standard nor this module knows is an e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePath
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from open_data_contract_standard.model import (
@@ -21,9 +22,17 @@ from open_data_contract_standard.model import (
     SchemaObject,
     SchemaProperty,
 )
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from ingestion.errors import ContractError
+from ingestion.formats.byte_lines import ENCODINGS
 from ingestion.unknown_keys import unknown_keys
 
 SUFFIX = ".odcs.yaml"
@@ -50,6 +59,60 @@ IDENTIFIER_KINDS = (
     "phone",
     "email",
 )
+
+
+# What landing can cast to without a loss; see `ingestion.casting`.
+SQL_TYPE = re.compile(
+    r"varchar|tinyint|smallint|integer|bigint|hugeint|float|real|double|boolean"
+    r"|date|timestamp|decimal\([0-9]+, ?[0-9]+\)"
+)
+# The directives of DuckDB's `strptime`.
+_DIRECTIVES = frozenset("aAwudbBhmyYGHIpMSgfnzZjUWVcxX%")
+
+
+def _one_byte(mark: str) -> str:
+    if len(mark) != 1 or not mark.isascii() or mark in "\r\n":
+        raise ValueError("should be one ASCII character")
+    return mark
+
+
+def _one_byte_or_none(mark: str) -> str:
+    return _one_byte(mark) if mark else mark
+
+
+def _known_encoding(name: str) -> str:
+    if name not in ENCODINGS:
+        raise ValueError(f"should be one of {', '.join(ENCODINGS)}")
+    return name
+
+
+def _inside_the_day(path: str) -> str:
+    parts = PurePath(path)
+    if not parts.parts or parts.is_absolute() or ".." in parts.parts:
+        raise ValueError("should be a file or a pattern inside the day's folder")
+    return path
+
+
+def _date_format(text: str) -> str:
+    directives = re.findall(r"%-?(.?)", text)
+    if not directives or not _DIRECTIVES.issuperset(directives):
+        raise ValueError("should be a format of strptime, such as %Y-%m-%d")
+    return text
+
+
+def _code_map(value: Any) -> Any:
+    # YAML reads NO as a boolean and 01 as the number 1: neither is what was meant.
+    if isinstance(value, dict):
+        for code in value:
+            if not isinstance(code, str):
+                raise ValueError(f"the code {code!r} should stand in quotes")
+        return {code: _code_text(name) for code, name in value.items()}
+    return value
+
+
+def _code_text(value: Any) -> Any:
+    # true and 1 are plain enough: they cast to what they say.
+    return str(value) if isinstance(value, bool | int) else value
 
 
 class _Strict(BaseModel):
@@ -79,10 +142,10 @@ class Layout(_Strict):
     """How the file is written. `path` may hold wildcards and is relative to the day."""
 
     format: Literal["csv", "fixed_width", "json_lines", "parquet", "mbox"]
-    path: str
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    quote: str = '"'
+    path: Annotated[str, AfterValidator(_inside_the_day)]
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
+    delimiter: Annotated[str, AfterValidator(_one_byte)] = ","
+    quote: Annotated[str, AfterValidator(_one_byte_or_none)] = '"'
     header: bool = True
     multiline: bool = False
     rows: RowFilter | None = None
@@ -124,6 +187,21 @@ class ZeroPad(_Strict):
 
     prefix: str = ""
     digits: int = Field(gt=0)
+
+
+class _ColumnCustoms(_Strict):
+    """How a column is written, where the standard has no key for it."""
+
+    codes: Annotated[dict[str, str], BeforeValidator(_code_map)] = {}
+    width: int | None = Field(default=None, gt=0)
+    date_formats: tuple[Annotated[str, AfterValidator(_date_format)], ...] = ()
+    shift_years: int = Field(default=0, ge=-1000, le=1000)
+    decimal_mark: Literal[".", ","] = "."
+    zero_pad: ZeroPad | None = None
+    constant: Annotated[str | None, BeforeValidator(_code_text)] = None
+    null_values: tuple[Annotated[str, BeforeValidator(_code_text)], ...] = ()
+    identifier: str | None = None
+    last4_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -307,26 +385,14 @@ def _validation_line(error: ValidationError) -> str:
     )
 
 
+_Model = TypeVar("_Model", bound=_Strict)
 _FEED_MODELS: dict[str, type[_Strict]] = {
     "layout": Layout,
     "delivery": Delivery,
     "control": Control,
     "rejects": RejectCeiling,
 }
-_COLUMN_CUSTOMS = frozenset(
-    {
-        "codes",
-        "width",
-        "date_formats",
-        "shift_years",
-        "decimal_mark",
-        "zero_pad",
-        "constant",
-        "null_values",
-        "identifier",
-        "last4_of",
-    }
-)
+_COLUMN_CUSTOMS = frozenset(_ColumnCustoms.model_fields)
 
 
 def _customs(
@@ -350,15 +416,7 @@ def _feed(channel: str, schema: SchemaObject, path: Path) -> Feed:
     customs = _customs(where, schema.customProperties, frozenset(_FEED_MODELS))
     parts: dict[str, Any] = {}
     for name, model in _FEED_MODELS.items():
-        try:
-            parts[name] = model(**customs.get(name, {}))
-        except (ValidationError, TypeError) as error:
-            text = (
-                _validation_line(error)
-                if isinstance(error, ValidationError)
-                else str(error)
-            )
-            raise ContractError(f"{where} {name}", text) from None
+        parts[name] = _checked(model, customs.get(name, {}), f"{where} {name}")
     return Feed(
         channel=channel,
         name=str(schema.name),
@@ -373,9 +431,20 @@ def _feed(channel: str, schema: SchemaObject, path: Path) -> Feed:
     )
 
 
+def _checked(model: type[_Model], values: Any, where: str) -> _Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ContractError(where, _validation_line(error)) from None
+
+
 def _column(feed: str, source: SchemaProperty) -> Column:
     where = f"{feed}.{source.name}"
-    customs = _customs(where, source.customProperties, _COLUMN_CUSTOMS)
+    customs = _checked(
+        _ColumnCustoms,
+        _customs(where, source.customProperties, _COLUMN_CUSTOMS),
+        where,
+    )
     logical = source.logicalType or "string"
     if logical not in LOGICAL_TO_SQL:
         raise ContractError(
@@ -385,7 +454,6 @@ def _column(feed: str, source: SchemaProperty) -> Column:
             found=logical,
         )
     options = source.logicalTypeOptions or {}
-    pad = customs.get("zero_pad")
     return Column(
         name=str(source.name),
         physical_name=source.physicalName or str(source.name),
@@ -393,19 +461,19 @@ def _column(feed: str, source: SchemaProperty) -> Column:
         sql_type=source.physicalType or LOGICAL_TO_SQL[logical],
         description=source.description or "",
         classification=source.classification or "",
-        codes={str(k): str(v) for k, v in (customs.get("codes") or {}).items()},
-        width=customs.get("width"),
-        date_formats=tuple(customs.get("date_formats") or ()),
-        shift_years=int(customs.get("shift_years") or 0),
-        decimal_mark=str(customs.get("decimal_mark") or "."),
-        zero_pad=ZeroPad(**pad) if pad else None,
-        constant=customs.get("constant"),
-        null_values=tuple(str(v) for v in customs.get("null_values") or ()),
+        codes=customs.codes,
+        width=customs.width,
+        date_formats=customs.date_formats,
+        shift_years=customs.shift_years,
+        decimal_mark=customs.decimal_mark,
+        zero_pad=customs.zero_pad,
+        constant=customs.constant,
+        null_values=customs.null_values,
         join_of=tuple(source.transformSourceObjects or ()),
         is_primary_key=bool(source.primaryKey),
         required=bool(source.required),
-        identifier=customs.get("identifier"),
-        last4_of=customs.get("last4_of"),
+        identifier=customs.identifier,
+        last4_of=customs.last4_of,
         minimum=options.get("minimum"),
         maximum=options.get("maximum"),
         pattern=options.get("pattern"),
@@ -433,7 +501,7 @@ def _with_remainders(contracts: dict[str, Contract]) -> dict[str, Contract]:
         taken = tuple(
             code
             for other in feeds
-            if other.layout.path == feed.layout.path and other.layout.rows
+            if _shared_file(other) == _shared_file(feed) and other.layout.rows
             for code in other.layout.rows.codes
         )
         layout = feed.layout.model_copy(
@@ -457,8 +525,7 @@ def inconsistencies(contract: Contract) -> Iterator[str]:
 
 def _feed_inconsistencies(feed: Feed) -> Iterator[str]:
     names = [column.name for column in feed.columns]
-    for name in sorted({n for n in names if names.count(n) > 1}):
-        yield f"{feed.name}: column {name!r} stands twice"
+    yield from _doubled_names(feed)
     if not feed.primary_key:
         yield f"{feed.name}: no column has primaryKey"
     for name in feed.control.sums:
@@ -467,10 +534,31 @@ def _feed_inconsistencies(feed: Feed) -> Iterator[str]:
     for column in feed.columns:
         yield from _column_inconsistencies(feed, column)
     delivery = feed.delivery
-    if delivery.cadence == "history" and delivery.date_column not in names:
-        yield f"{feed.name}: cadence history needs a date_column of the feed"
+    if delivery.cadence == "history":
+        yield from _date_column_inconsistencies(feed)
     if delivery.cadence == "static" and delivery.effective_date is None:
         yield f"{feed.name}: cadence static needs an effective_date"
+
+
+def _doubled_names(feed: Feed) -> Iterator[str]:
+    # DuckDB tells names apart without regard to case.
+    names = [column.name.lower() for column in feed.columns]
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield f"{feed.name}: column {name!r} stands twice"
+    sources = [name.lower() for name in feed.physical_columns]
+    for name in sorted({n for n in sources if sources.count(n) > 1}):
+        yield f"{feed.name}: physical columns {name!r} differ in case only"
+
+
+def _date_column_inconsistencies(feed: Feed) -> Iterator[str]:
+    columns = [c for c in feed.columns if c.name == feed.delivery.date_column]
+    if not columns:
+        yield f"{feed.name}: cadence history needs a date_column of the feed"
+    for column in columns:
+        if column.logical_type not in {"date", "timestamp"} or not column.required:
+            yield f"{feed.name}: date_column needs a required date or timestamp"
+    if any(column.name.lower() == "business_date" for column in feed.columns):
+        yield f"{feed.name}: business_date is what landing calls the partition"
 
 
 def _column_inconsistencies(feed: Feed, column: Column) -> Iterator[str]:
@@ -487,6 +575,8 @@ def _column_inconsistencies(feed: Feed, column: Column) -> Iterator[str]:
             f"{where}: identifier {column.identifier!r} is not "
             f"{_names(frozenset(IDENTIFIER_KINDS))}"
         )
+    if not SQL_TYPE.fullmatch(column.sql_type):
+        yield f"{where}: physicalType {column.sql_type!r} cannot be landed"
     names = {c.name for c in feed.columns}
     if column.last4_of is not None and column.last4_of not in names:
         yield f"{where}: last4_of names unknown column {column.last4_of!r}"
@@ -494,18 +584,27 @@ def _column_inconsistencies(feed: Feed, column: Column) -> Iterator[str]:
         yield f"{where}: a fixed width column needs a width in bytes"
 
 
+def _shared_file(feed: Feed) -> tuple[str, str]:
+    """Return what is equal for feeds of one file.
+
+    Daily files lie in a folder a channel, so only undated ones are shared across.
+    """
+    folder = feed.channel if feed.delivery.cadence == "daily" else ""
+    return folder, feed.layout.path
+
+
 def _shared_file_inconsistencies(feeds: list[Feed]) -> Iterator[str]:
     by_path: dict[tuple[str, str], list[Feed]] = {}
     for feed in feeds:
-        # Daily files lie in a folder a channel, so only undated ones can be shared.
-        folder = feed.channel if feed.delivery.cadence == "daily" else ""
-        by_path.setdefault((folder, feed.layout.path), []).append(feed)
+        by_path.setdefault(_shared_file(feed), []).append(feed)
     for (_, path), sharing in by_path.items():
         filters = [feed.layout.rows for feed in sharing if feed.layout.rows]
         if len(sharing) == 1 and not filters:
             continue
         if len(filters) < len(sharing):
             yield f"{path}: shared by several feeds, so each needs rows"
+        if len({rows.column for rows in filters}) > 1:
+            yield f"{path}: its feeds choose their rows by different columns"
         filters = [rows for rows in filters if not rows.every]
         if sum(rows.otherwise for rows in filters) != 1:
             yield f"{path}: exactly one of its feeds takes the rest (otherwise: true)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,7 +18,7 @@ from ingestion.contract import Contract, Feed
 from ingestion.errors import LandingRefused, MissingExtract
 
 # Raised whenever landing would make other Parquet of the same file.
-LANDING_VERSION = "1"
+LANDING_VERSION = "2"
 
 
 class ControlledFile(BaseModel):
@@ -78,7 +79,8 @@ def control_paths(feed: Feed, folder: Path) -> list[Path]:
         return int((found and found.group(1)) or 1) if found else 0
 
     return sorted(
-        (p for p in folder.glob(f"{feed.name}*.ctl.json") if sequence(p)), key=sequence
+        (p for p in folder.glob(f"{feed.name}*.ctl.json") if sequence(p)),
+        key=lambda p: (sequence(p), p.name),
     )
 
 
@@ -91,9 +93,15 @@ def is_complete(feed: Feed, extracts: Path, business_date: date) -> bool:
 
 
 def find_extract(
-    contract: Contract, feed: Feed, extracts: Path, business_date: date
+    contract: Contract,
+    feed: Feed,
+    extracts: Path,
+    business_date: date,
+    reading: Sequence[str] = (),
 ) -> Extract:
     """Return the extract of a feed for a date, proved whole by its control file.
+
+    `reading` names what else decides how its rows land; the fingerprint holds it.
 
     Raises:
         MissingExtract: The file or its control file is not there.
@@ -131,7 +139,7 @@ def find_extract(
         files,
         control,
         superseded,
-        _fingerprint(contract, feed, control, digests),
+        _fingerprint(contract, feed, control, [*digests, *reading]),
     )
 
 
@@ -147,17 +155,20 @@ def _missing(where: str, folder: Path, name: str) -> MissingExtract:
 
 def _read_control(where: str, path: Path, feed: Feed, day: date) -> ControlFile:
     try:
-        control = ControlFile(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, ValidationError) as error:
+        text = path.read_text(encoding="utf-8")
+        # Sums stay decimal: a double would round large ones.
+        control = ControlFile(**json.loads(text, parse_float=Decimal))
+    except (ValueError, TypeError, OSError) as error:
         raise LandingRefused(
             where,
             f"control file {path.name} cannot be read",
-            found=str(error).splitlines()[0],
+            found=_first_fault(error),
             remedy="Ask the channel for it again.",
         ) from None
+    is_daily = feed.delivery.cadence == "daily"
     said = (control.channel, control.feed, control.business_date)
-    due = (feed.channel, feed.name, day)
-    if said != due and feed.delivery.cadence == "daily":
+    due = (feed.channel, feed.name, day if is_daily else control.business_date)
+    if said != due:
         raise LandingRefused(
             where,
             f"control file {path.name} is of another extract",
@@ -166,6 +177,13 @@ def _read_control(where: str, path: Path, feed: Feed, day: date) -> ControlFile:
             remedy="Ask the channel which day it is of.",
         )
     return control
+
+
+def _first_fault(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error).splitlines()[0]
 
 
 def _prove(
@@ -188,11 +206,11 @@ def _sha256(path: Path) -> str:
 
 
 def _fingerprint(
-    contract: Contract, feed: Feed, control: ControlFile | None, digests: list[str]
+    contract: Contract, feed: Feed, control: ControlFile | None, depends_on: list[str]
 ) -> str:
     """Return what the landed rows depend on, so that an equal one lands the same."""
     layout = feed.layout.model_dump_json()
-    parts = [LANDING_VERSION, feed.id, contract.text, layout, *digests]
+    parts = [LANDING_VERSION, feed.id, contract.text, layout, *depends_on]
     if control:
         parts.append(control.model_dump_json())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -90,6 +90,10 @@ class Lake:
             )
             self.replace(staged, self.manifest(feed, business_date))
 
+    def forget(self, feed: Feed, business_date: date) -> None:
+        """Remove a manifest, so that nobody believes partitions that are changing."""
+        self.manifest(feed, business_date).unlink(missing_ok=True)
+
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """Give an empty folder on the lake's file system, gone afterwards."""

@@ -24,12 +24,13 @@ from ingestion.casting import (
     BAD_CARD,
     INDEX,
     LAST4,
+    SHOWN_LENGTH,
     CastColumn,
     cast_column,
     faults_select,
     typed_select,
 )
-from ingestion.contract import Contract, Feed
+from ingestion.contract import Column, Contract, Feed
 from ingestion.errors import LandingRefused
 from ingestion.extract import Extract, Verdict, find_extract
 from ingestion.formats.csv import read_csv
@@ -40,7 +41,7 @@ from ingestion.formats.parquet import read_parquet
 from ingestion.identifiers import quoted, text_literal
 from ingestion.lake import PART, Lake
 from ingestion.records import Chunk
-from ingestion.tokens import Keys, mask_column, seal, tokenise
+from ingestion.tokens import Keys, mask_column, masked_text, seal, tokenise
 
 WORKERS = 2
 _REJECT_SCHEMA = pa.schema(
@@ -115,7 +116,8 @@ class _Count:
         self.rejected += typed.rejects.num_rows
         self.filtered += typed.filtered
         self.unreadable += typed.unreadable
-        self.extra, self.missing = typed.extra, typed.missing
+        self.extra = tuple(dict.fromkeys(self.extra + typed.extra))
+        self.missing = tuple(dict.fromkeys(self.missing + typed.missing))
         for name, value in typed.sums.items():
             self.sums[name] = self.sums.get(name, Decimal(0)) + value
         for reason in typed.rejects.column("reason_code").to_pylist():
@@ -142,12 +144,14 @@ def land(
         LandingRefused: The extract as a whole cannot be believed; nothing is landed.
     """
     started = time.monotonic()
-    extract = find_extract(contract, feed, extracts, business_date)
+    zone = feed.layout.timezone or timezone
+    extract = find_extract(
+        contract, feed, extracts, business_date, (zone, keys.fingerprint)
+    )
     key_date = feed.delivery.effective_date or business_date
     standing = lake.standing(feed, key_date)
     if standing and standing["fingerprint"] == extract.fingerprint:
         return Landed(**{**standing, "verdict": "unchanged"})
-    zone = feed.layout.timezone or timezone
     with lake.staging() as folder:
         count = _stage(extract, folder, keys, zone)
         _reconcile(extract, count)
@@ -180,7 +184,8 @@ def _warnings(feed: Feed, count: _Count) -> tuple[str, ...]:
     # A shared file has columns that its other feeds read.
     said = []
     if count.extra and not feed.layout.rows:
-        names = ", ".join(map(repr, count.extra))
+        # Of a file that lost its header these are values.
+        names = ", ".join(repr(masked_text(name)) for name in count.extra)
         said.append(f"not in the contract, so not landed: {names}")
     said += [f"optional column {name!r} is not in the file" for name in count.missing]
     if count.unreadable and feed.control.sums:
@@ -309,28 +314,32 @@ class _Worker:
             lost = [source for source in column.sources if source in gone]
             if column.required and lost:
                 raise _missing_column(self._extract, file, lost[0], column.name, chunk)
+        rows = self._feed.layout.rows
+        if rows and rows.column in gone:
+            raise _missing_column(self._extract, file, rows.column, "rows", chunk)
 
     def _prepared(self, chunk: Chunk) -> pa.Table:
         """Return the chunk's rows without any card number, numbered by `INDEX`."""
         table = chunk.rows
         for column in self._feed.columns:
-            source = column.sources[0] if column.sources else None
             if column.classification == "pan":
-                table = self._tokenised(table, column.name, source)
-            elif column.classification == "free_text" and source in table.column_names:
-                place = table.schema.get_field_index(source)
-                table = table.set_column(
-                    place, source, mask_column(table.column(source))
-                )
+                table = self._tokenised(table, column)
+            elif column.classification == "free_text":
+                for source in column.sources:
+                    table = _masked(table, source)
         return table.append_column(INDEX, pa.array(np.arange(table.num_rows)))
 
-    def _tokenised(self, table: pa.Table, name: str, source: str | None) -> pa.Table:
+    def _tokenised(self, table: pa.Table, column: Column) -> pa.Table:
+        name = column.name
+        source = column.sources[0] if column.sources else None
         if source not in table.column_names:
             null = pa.nulls(table.num_rows, pa.string())
             table = table.append_column(LAST4 + name, null)
             no = pa.array(np.zeros(table.num_rows, dtype=bool))
             return table.append_column(BAD_CARD + name, no)
-        tokens, last4, wrong = tokenise(table.column(source), self._keys)
+        tokens, last4, wrong = tokenise(
+            table.column(source), self._keys, column.null_values
+        )
         place = table.schema.get_field_index(source)
         table = table.set_column(place, source, tokens)
         table = table.append_column(LAST4 + name, last4)
@@ -343,6 +352,10 @@ class _Worker:
         zeros = pa.array(np.zeros(good.num_rows, np.int32))
         files = pa.DictionaryArray.from_arrays(zeros, names.dictionary)
         table = good.drop_columns([INDEX, "is_fit"])
+        for column in self._feed.columns:
+            # A number may run from one joined column into the next.
+            if column.classification == "free_text" and column.join_of:
+                table = _masked(table, column.name)
         table = table.append_column("source_file", files.cast(pa.string()))
         return table.append_column("source_line", lines)
 
@@ -351,7 +364,8 @@ class _Worker:
         unreadable = 0
         for name in self._feed.control.sums:
             values = result.column(name)
-            total = pc.sum(values.cast(pa.decimal128(38, 4))).as_py()
+            scale = values.type.scale if pa.types.is_decimal(values.type) else 4
+            total = pc.sum(values.cast(pa.decimal128(38, scale))).as_py()
             sums[name] = Decimal(total or 0).normalize() + Decimal("0.00")
             unreadable += (
                 pc.sum(
@@ -409,6 +423,7 @@ class _Worker:
                     "source_line": int(chunk.lines[row]),
                     "source_offset": int(chunk.offsets[row]),
                     **{k: v for k, v in found[0].items() if k != INDEX},
+                    "found": _shown(found[0]["found"]),
                     "fault_count": len(found),
                     "raw_sealed": seal(chunk.raw_record(row), self._keys),
                 }
@@ -416,6 +431,18 @@ class _Worker:
             ],
             schema=_REJECT_SCHEMA,
         )
+
+
+def _masked(table: pa.Table, name: str) -> pa.Table:
+    if name not in table.column_names:
+        return table
+    place = table.schema.get_field_index(name)
+    return table.set_column(place, name, mask_column(table.column(name)))
+
+
+def _shown(found: str | None) -> str | None:
+    # In a shifted record a card number stands where another column is read.
+    return None if found is None else masked_text(found)[:SHOWN_LENGTH]
 
 
 def _missing_column(
@@ -506,8 +533,9 @@ def _commit(
 ) -> dict[str, int]:
     """Move staged files into the lake; return the rows of each partition by date."""
     if feed.delivery.cadence == "history":
-        partitions = _commit_history(feed, lake, folder, zone)
+        partitions = _commit_history(feed, lake, folder, day, zone)
     else:
+        lake.forget(feed, day)
         lake.replace(folder / PART, lake.partition(feed, day))
         partitions = {day.isoformat(): count.landed}
     rejects = lake.rejects(feed, day)
@@ -518,7 +546,25 @@ def _commit(
     return partitions
 
 
-def _commit_history(feed: Feed, lake: Lake, folder: Path, zone: str) -> dict[str, int]:
+def _commit_history(
+    feed: Feed, lake: Lake, folder: Path, day: date, zone: str
+) -> dict[str, int]:
+    partitions = _split_by_date(feed, folder, zone)
+    wholes = {
+        name: _whole(folder / "split" / f"business_date={name}", rows)
+        for name, rows in partitions.items()
+    }
+    lake.forget(feed, day)
+    for name, whole in wholes.items():
+        lake.replace(whole, lake.partition(feed, date.fromisoformat(name)))
+    for gone in lake.dates(feed):
+        if gone.isoformat() not in partitions:
+            lake.drop(feed, gone)
+    return partitions
+
+
+def _split_by_date(feed: Feed, folder: Path, zone: str) -> dict[str, int]:
+    """Split the staged rows into a folder a date; return the rows of each."""
     column = feed.column(str(feed.delivery.date_column))
     day = quoted(column.name)
     if column.logical_type == "timestamp":
@@ -536,11 +582,28 @@ def _commit_history(feed: Feed, lake: Lake, folder: Path, zone: str) -> dict[str
             f"to {text_literal(str(split))} (format parquet, compression zstd, "
             "partition_by (business_date), write_partition_columns false)"
         )
-    partitions = {d.isoformat(): n for d, n in rows}
-    for name in partitions:
-        files = list((split / f"business_date={name}").iterdir())
-        lake.replace(files[0], lake.partition(feed, date.fromisoformat(name)))
-    for gone in lake.dates(feed):
-        if gone.isoformat() not in partitions:
-            lake.drop(feed, gone)
-    return partitions
+    return {d.isoformat(): n for d, n in rows}
+
+
+def _whole(folder: Path, rows: int) -> Path:
+    """Return the one file of a date: DuckDB writes several where dates are many.
+
+    Raises:
+        LandingRefused: The parts do not hold all rows of their date.
+    """
+    parts = sorted(folder.iterdir())
+    found = sum(pq.read_metadata(part).num_rows for part in parts)
+    if found != rows:
+        raise LandingRefused(
+            folder.name,
+            "rows were lost when the file was split by date",
+            expected=f"{rows:,} rows",
+            found=f"{found:,}",
+            remedy="Nothing was landed. Report it with the file: it is a defect.",
+        )
+    if len(parts) == 1:
+        return parts[0]
+    tables = [pq.read_table(part, partitioning=None) for part in parts]
+    merged = folder.with_suffix(".parquet")
+    pq.write_table(pa.concat_tables(tables), merged, compression="zstd")
+    return merged

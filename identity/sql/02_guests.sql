@@ -21,10 +21,11 @@ from held
 group by identifier_kind, identifier_value
 having count(*) = 1;
 
+-- A login whose contacts lead to two customers is neither's: it would make them one.
 create or replace temp table guest_edges as
 select
     nodes.node as left_node,
-    by_phone.component as right_node
+    min(by_phone.component) as right_node
 from nodes
 inner join components on nodes.node = components.node
 inner join evidence as phone
@@ -42,4 +43,6 @@ inner join sole_holders as by_email
         and by_phone.component = by_email.component
 where
     nodes.record_kind = 'login'
-    and components.component not in (select component from known_components);
+    and components.component not in (select component from known_components)
+group by nodes.node
+having min(by_phone.component) = max(by_phone.component);

@@ -81,3 +81,15 @@ select
 from resolved
 left join keyed on resolved.component = keyed.component
 order by keyed.customer_key, resolved.record_id;
+
+-- A customer that comes back after its records were gone has a new key: the old one
+-- leads to it.
+update identity.key_redirect as redirect
+set living_key = bridge.customer_key
+from identity.customer_keys as keys
+inner join identity.customer_identity as bridge
+    on keys.seed_record_id = bridge.record_id
+where
+    redirect.living_key is null
+    and redirect.retired_key = keys.customer_key
+    and bridge.customer_key is not null;

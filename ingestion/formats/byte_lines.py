@@ -7,6 +7,7 @@ accepted here, so records are found before anything is decoded.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,25 @@ def open_bytes(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def read_blocks(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file, unpacked, in blocks of `CHUNK_BYTES`.
+
+    Raises:
+        LandingRefused: The file is packed, and damaged or cut off.
+    """
+    try:
+        with open_bytes(path) as stream:
+            while block := stream.read(CHUNK_BYTES):
+                yield block
+    except (EOFError, zlib.error, OSError) as error:
+        raise LandingRefused(
+            path.name,
+            "cannot be read to its end",
+            found=str(error).splitlines()[0] if str(error) else repr(error),
+            remedy="It may be truncated: ask the channel for it again.",
+        ) from None
+
+
 def read_lines(path: Path, quote: str | None = None) -> Iterator[Lines]:
     """Yield all records of a file in order; nothing is left out, blank lines included.
 
@@ -57,22 +77,19 @@ def read_lines(path: Path, quote: str | None = None) -> Iterator[Lines]:
     """
     base, line = 0, 1
     pending = b""
-    with open_bytes(path) as stream:
-        first = True
-        while block := stream.read(CHUNK_BYTES):
-            if first and block.startswith(b"\xef\xbb\xbf"):
-                block, base = block[3:], 3
-            first = False
-            data = pending + block
-            cut = _last_record_end(data, quote)
-            if cut == 0 and len(data) > MAX_RECORD_BYTES:
-                raise _endless_record(path, line)
-            pending = data[cut:]
-            if cut:
-                lines = _split(data[:cut], base, line, quote)
-                yield lines
-                base += cut
-                line += int(np.count_nonzero(_bytes(lines.data) == NEWLINE))
+    for number, block in enumerate(read_blocks(path)):
+        if number == 0 and block.startswith(b"\xef\xbb\xbf"):
+            block, base = block[3:], 3
+        data = pending + block
+        cut = _last_record_end(data, quote)
+        if cut == 0 and len(data) > MAX_RECORD_BYTES:
+            raise _endless_record(path, line)
+        pending = data[cut:]
+        if cut:
+            lines = _split(data[:cut], base, line, quote)
+            yield lines
+            base += cut
+            line += int(np.count_nonzero(_bytes(lines.data) == NEWLINE))
     if pending:
         yield _split(pending, base, line, quote)
 
@@ -130,14 +147,15 @@ def decode_records(
     A record with bytes that are not of the encoding comes back empty and marked False.
     """
     try:
-        if encoding in {"utf-8", "ascii"}:
+        if encoding == "utf-8":
             lines.data.decode(encoding)
+        if encoding == "utf-8" or lines.data.isascii():
             return lines.data, _all_good(lines), lines.starts, lines.ends
         text = lines.data.decode(encoding).encode("utf-8")
     except UnicodeDecodeError:
         return _decode_each(lines, encoding)
-    if len(text) == len(lines.data):
-        return text, _all_good(lines), lines.starts, lines.ends
+    # An equal length would not mean equal places: GB18030 has longer characters than
+    # UTF-8 and shorter ones.
     return _decode_each(lines, encoding, trusted=text)
 
 

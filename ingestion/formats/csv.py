@@ -22,6 +22,9 @@ from ingestion.contract import Layout
 from ingestion.errors import LandingRefused
 from ingestion.formats.byte_lines import Lines, decode_records, read_lines
 from ingestion.records import Chunk, Int64s, Malformed
+from ingestion.tokens import masked_text
+
+_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,11 @@ def read_csv(path: Path, layout: Layout, columns: tuple[str, ...]) -> Iterator[C
     quote = layout.quote if layout.multiline else None
     header: list[str] | None = None if layout.header else list(columns)
     for lines in read_lines(path, quote):
+        is_first = header is None
         if header is None:
             header, lines = _take_header(path, lines, layout)
-        if len(lines.starts):
+        # A header without rows is judged too: it may lack a column.
+        if is_first or len(lines.starts):
             yield _chunk(path, lines, layout, header, columns)
     if header is None:
         raise LandingRefused(
@@ -52,26 +57,21 @@ def read_csv(path: Path, layout: Layout, columns: tuple[str, ...]) -> Iterator[C
 
 
 def _take_header(path: Path, lines: Lines, layout: Layout) -> tuple[list[str], Lines]:
-    try:
-        text = lines.record(0).decode(layout.encoding)
-    except UnicodeDecodeError as error:
+    names = _header_names(path, lines.record(0), layout)
+    if not any(names):
         raise LandingRefused(
             f"{path.name} line 1",
-            "the header is not in the contract's encoding",
-            expected=layout.encoding,
-            found=str(error),
-            remedy="Set layout.encoding in the contract, or ask for the file again.",
-        ) from None
-    rows = list(
-        csv.reader(
-            io.StringIO(text), delimiter=layout.delimiter, quotechar=layout.quote
+            "the header is blank",
+            expected="the names of the columns",
+            remedy="Set header: false in the contract, or ask for the file again.",
         )
-    )
-    names = [name.strip() for name in rows[0]] if rows else []
-    if len(set(names)) != len(names):
-        doubled = sorted({n for n in names if names.count(n) > 1})
+    doubled = sorted({n for n in names if names.count(n) > 1})
+    if doubled:
         raise LandingRefused(
-            f"{path.name} line 1", f"column {doubled[0]!r} stands twice in the header"
+            f"{path.name} line 1",
+            f"column {masked_text(doubled[0])!r} stands twice in the header",
+            expected="each column once",
+            remedy="Ask the channel which of them is meant, and for the file again.",
         )
     rest = Lines(
         lines.data,
@@ -82,6 +82,36 @@ def _take_header(path: Path, lines: Lines, layout: Layout) -> tuple[list[str], L
         lines.line_numbers[1:],
     )
     return names, rest
+
+
+def _header_names(path: Path, record: bytes, layout: Layout) -> list[str]:
+    where = f"{path.name} line 1"
+    try:
+        rows = list(
+            csv.reader(
+                io.StringIO(record.decode(layout.encoding)),
+                delimiter=layout.delimiter,
+                quotechar=layout.quote or None,
+                quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
+            )
+        )
+    except UnicodeDecodeError as error:
+        raise LandingRefused(
+            where,
+            "the header is not in the contract's encoding",
+            expected=layout.encoding,
+            found=f"{error.reason} at byte {error.start}",
+            remedy="Set layout.encoding in the contract, or ask for the file again.",
+        ) from None
+    except csv.Error as error:
+        raise LandingRefused(
+            where,
+            "the header cannot be split into columns",
+            expected=f"names between {layout.delimiter!r}",
+            found=str(error),
+            remedy="Check line ends, delimiter and quote, or ask for the file again.",
+        ) from None
+    return [name.strip() for name in rows[0]] if rows else []
 
 
 def _chunk(
@@ -206,7 +236,12 @@ def _parse(
         )
     table = pa_csv.read_csv(
         pa.py_buffer(body),
-        read_options=pa_csv.ReadOptions(column_names=header, use_threads=False),
+        read_options=pa_csv.ReadOptions(
+            column_names=header,
+            use_threads=False,
+            # The parser refuses a record that is longer than two blocks.
+            block_size=max(_BLOCK_BYTES, int((ends - starts).max()) + 2),
+        ),
         parse_options=pa_csv.ParseOptions(
             delimiter=layout.delimiter,
             quote_char=layout.quote or False,

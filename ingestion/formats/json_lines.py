@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from ingestion.contract import Layout
 from ingestion.formats.byte_lines import Lines, decode_records, read_lines
 from ingestion.identifiers import quoted, text_literal
 from ingestion.records import Chunk, Malformed
+
+_LONG_DECIMAL = re.compile(r"[0-9]{8}\.[0-9]|[0-9]\.[0-9]{8}")
 
 
 def read_json_lines(
@@ -33,7 +37,10 @@ def _chunk(
 ) -> Chunk:
     text, decodes, starts, ends = decode_records(lines, encoding)
     records = pa.array(
-        [text[int(s) : int(e)].decode() for s, e in zip(starts, ends, strict=True)],
+        [
+            _exact(text[int(s) : int(e)].decode())
+            for s, e in zip(starts, ends, strict=True)
+        ],
         pa.string(),
     )
     rows, is_object = _extract(connection, records, columns)
@@ -58,6 +65,16 @@ def _chunk(
         malformed=malformed,
         base=lines.base,
     )
+
+
+def _exact(record: str) -> str:
+    """Return a record whose long decimals are strings: a double would round them."""
+    if not _LONG_DECIMAL.search(record):
+        return record
+    try:
+        return json.dumps(json.loads(record, parse_float=str), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return record
 
 
 def _extract(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingestion.formats.byte_lines import open_bytes
+from ingestion.formats.byte_lines import read_blocks
 from ingestion.records import Chunk, Malformed, text_table
 
 _SEPARATOR = re.compile(rb"(?m)^From [^\r\n]*\r?\n")
@@ -26,8 +26,7 @@ def read_mbox(path: Path, columns: tuple[str, ...]) -> Iterator[Chunk]:
     A physical name is a header's name; `<header>.address` and `<header>.name` are the
     first address in it; `Date` comes as ISO 8601; `text` is the first text part.
     """
-    with open_bytes(path) as stream:
-        data = stream.read()
+    data = b"".join(read_blocks(path))
     bounds = [match.span() for match in _SEPARATOR.finditer(data)]
     spans = [
         (start, bounds[i + 1][0] if i + 1 < len(bounds) else len(data))

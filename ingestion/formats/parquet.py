@@ -26,29 +26,37 @@ def read_parquet(path: Path, columns: tuple[str, ...]) -> Iterator[Chunk]:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
             wanted = [name for name in columns if name in names]
-            missing = tuple(n for n in columns if n not in names)
-            extra = tuple(n for n in names if n not in columns)
+            schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
+            # No rows, so that a file without any is judged by its columns too.
+            yield _chunk(schema.empty_table(), 0, names, columns)
             row = 0
             for batch in file.iter_batches(_BATCH_ROWS, columns=wanted):
-                numbers = np.arange(row, row + batch.num_rows, dtype=np.int64)
+                table = pa.Table.from_batches([batch])
+                yield _chunk(table, row, names, columns)
                 row += batch.num_rows
-                yield Chunk(
-                    rows=_as_text(pa.Table.from_batches([batch])),
-                    lines=numbers + 1,
-                    offsets=np.full(batch.num_rows, -1, np.int64),
-                    record_count=batch.num_rows,
-                    missing_columns=missing,
-                    extra_columns=extra,
-                )
             if row != file.metadata.num_rows:
                 raise pa.ArrowInvalid("row groups are shorter than the footer says")
-    except (pa.ArrowInvalid, pa.ArrowIOError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise LandingRefused(
             path.name,
-            "is not a whole Parquet file",
-            found=str(error).splitlines()[0],
+            "cannot be read as a whole Parquet file",
+            found=(str(error) or repr(error)).splitlines()[0],
             remedy="Ask the channel for it again.",
         ) from None
+
+
+def _chunk(
+    table: pa.Table, row: int, names: list[str], columns: tuple[str, ...]
+) -> Chunk:
+    numbers = np.arange(row, row + table.num_rows, dtype=np.int64)
+    return Chunk(
+        rows=_as_text(table),
+        lines=numbers + 1,
+        offsets=np.full(table.num_rows, -1, np.int64),
+        record_count=table.num_rows,
+        missing_columns=tuple(n for n in columns if n not in names),
+        extra_columns=tuple(n for n in names if n not in columns),
+    )
 
 
 def _as_text(table: pa.Table) -> pa.Table:
