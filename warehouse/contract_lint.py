@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingestion.contract import Contract, Feed, contract_paths, load_contract
+from ingestion.contract import (
+    Contract,
+    Feed,
+    contract_paths,
+    load_contract,
+    load_contracts,
+)
 from ingestion.errors import ContractError
 from warehouse.bank import Bank
 
@@ -14,6 +20,10 @@ def lint_contracts(bank: Bank) -> list[tuple[str, str]]:
     from quality.suites import lint
 
     problems: list[tuple[str, str]] = []
+    try:
+        load_contracts(bank.settings.contracts)
+    except ContractError as error:
+        problems.append((error.where, error.line()))
     for path in contract_paths(bank.settings.contracts):
         try:
             contract = load_contract(path)
@@ -22,7 +32,7 @@ def lint_contracts(bank: Bank) -> list[tuple[str, str]]:
             continue
         problems += [(path.name, line) for line in lint(contract)]
         problems += [(path.name, line) for line in _misfits(bank, contract)]
-    return problems
+    return list(dict.fromkeys(problems))
 
 
 def _misfits(bank: Bank, contract: Contract) -> Iterator[str]:

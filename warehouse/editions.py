@@ -25,6 +25,7 @@ from ingestion.errors import GateStopped, NotReady, SettingsError
 
 DATABASE = "bank.duckdb"
 NOTE = "edition.json"
+BASE = "base.txt"
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ class Editions:
             base=current.id if current else None,
         )
         candidate.folder.mkdir(parents=True)
+        (candidate.folder / BASE).write_text(candidate.base or "", encoding="utf-8")
         if current and from_base:
             copy_file(self.folder(current.id) / DATABASE, candidate.database)
         return candidate
@@ -137,9 +139,8 @@ class Editions:
             )
         with duckdb.connect(str(folders[0]), read_only=True) as connection:
             rows = connection.execute("select as_of_date from ops.build").fetchall()
-        current = self.current()
         folder = folders[0].parent
-        base = current.id if current else None
+        base = (folder / BASE).read_text(encoding="utf-8") or None
         return Candidate(folder.name, folder, base), rows[0][0]
 
     def publish(
@@ -167,6 +168,7 @@ class Editions:
             shutil.rmtree(target)
         _sync(candidate.database)
         os.rename(candidate.folder, target)
+        _sync(target.parent)
         target.joinpath(DATABASE).chmod(0o444)
         self.point_to(candidate.id)
         self._prune(keep)
@@ -219,6 +221,8 @@ class Editions:
         current = self.current()
         for edition in self.all()[:-keep]:
             if current and edition.id not in {current.id, current.base}:
+                # Without its note it is no edition any more, even if a kill comes now.
+                (self.folder(edition.id) / NOTE).unlink(missing_ok=True)
                 shutil.rmtree(self.folder(edition.id), ignore_errors=True)
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,4 +68,7 @@ class Ledger:
 
 
 def _read(path: Path) -> Outcome:
-    return Outcome(**json.loads(path.read_text(encoding="utf-8")))
+    values = json.loads(path.read_text(encoding="utf-8"))
+    # An outcome of a later version may say more than this one knows.
+    known = {f.name for f in fields(Outcome)}
+    return Outcome(**{k: v for k, v in values.items() if k in known})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import phonenumbers
 
 from ingestion.errors import SettingsError
 
@@ -93,10 +96,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         contracts=Path(values["PASSBOOK_CONTRACTS"]).absolute(),
         engine=_one_of("PASSBOOK_ENGINE", values["PASSBOOK_ENGINE"], ("duckdb",)),
         timezone=_zone(values["PASSBOOK_TIMEZONE"]),
-        country=values["PASSBOOK_COUNTRY"],
+        country=_country(values["PASSBOOK_COUNTRY"]),
         currency=values["PASSBOOK_CURRENCY"],
         key_file=Path(values["PASSBOOK_KEY_FILE"]).absolute(),
-        memory=values["PASSBOOK_MEMORY"],
+        memory=_memory(values["PASSBOOK_MEMORY"]),
         threads=_count("PASSBOOK_THREADS", values["PASSBOOK_THREADS"]),
         keep_editions=_count(
             "PASSBOOK_KEEP_EDITIONS", values["PASSBOOK_KEEP_EDITIONS"]
@@ -126,7 +129,26 @@ def _zone(value: str) -> str:
     return value
 
 
+def _country(value: str) -> str:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise SettingsError(
+            "PASSBOOK_COUNTRY",
+            "is no country",
+            expected="two capitals of ISO 3166, such as CZ",
+            found=value,
+        )
+    return value
+
+
+def _memory(value: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)?\s*([KMGT]i?B)", value):
+        raise SettingsError(
+            "PASSBOOK_MEMORY", "is no size", expected="such as 4GB", found=value
+        )
+    return value
+
+
 def _count(name: str, value: str) -> int:
-    if not value.isdigit() or int(value) < 1:
+    if not (value.isascii() and value.isdigit()) or int(value) < 1:
         raise SettingsError(name, "is no count", expected="1 or more", found=value)
     return int(value)
