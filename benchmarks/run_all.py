@@ -11,8 +11,8 @@ HERE = Path(__file__).resolve().parent
 _HEAD = """# Benchmarks
 
 Each script makes its own data, measures in turns and prints a table; with `--json` its
-last line is one JSON object. The due figures stand in the script. `make bench` runs them
-all and rewrites this page; `--scale small` proves in seconds that a script works.
+last line is one JSON object. The due figures stand in the script. `make bench` runs all
+and rewrites this page; `--scale small` proves in seconds that a script works.
 
 | benchmark | figures | ratios | misses | machine | commit |
 |---|---|---|---|---|---|
