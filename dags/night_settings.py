@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +45,5 @@ def night_settings() -> NightSettings:
         extracts=settings.extracts,
         contracts=settings.contracts,
         timezone=settings.timezone,
-        # Airflow's alone: no step of the warehouse connects to it.
-        airflow_database=os.environ.get("PASSBOOK_AIRFLOW_DATABASE") or None,
+        airflow_database=settings.airflow_database,
     )

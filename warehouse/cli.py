@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ingestion.errors import NotReady, PassbookError, SettingsError
 from warehouse.bank import Bank, open_bank
+from warehouse.ledger import Outcome
 
 app = typer.Typer(
     add_completion=False,
@@ -70,6 +71,15 @@ def _answer(rows: Iterable[dict[str, Any]], as_json: bool, title: str) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
+def _tell(outcomes: list[Outcome], as_json: bool) -> None:
+    """Print outcomes a line each, or as one JSON array."""
+    if as_json:
+        _answer((vars(outcome) for outcome in outcomes), True, "")
+        return
+    for outcome in outcomes:
+        typer.echo(outcome.line())
+
+
 @app.command()
 def sample(
     customers: Annotated[int, typer.Option(min=1, help="People in the bank.")] = 2000,
@@ -107,29 +117,17 @@ def sample(
 @app.command()
 def land(channel: Channel, day: Dated, as_json: AsJson = False) -> None:
     """Land every feed of a channel for a date."""
-    from warehouse.night import outcome_line
     from warehouse.stations import land_channel
 
-    outcomes = land_channel(open_bank(), channel, _day(day))
-    if as_json:
-        _answer((vars(o) for o in outcomes), True, "")
-    else:
-        for outcome in outcomes:
-            typer.echo(outcome_line(outcome))
+    _tell(land_channel(open_bank(), channel, _day(day)), as_json)
 
 
 @app.command()
 def check(channel: Channel, day: Dated, as_json: AsJson = False) -> None:
     """Check what a channel landed for a date against its contract's rules."""
-    from warehouse.night import outcome_line
     from warehouse.stations import check_channel
 
-    outcomes = check_channel(open_bank(), channel, _day(day))
-    if as_json:
-        _answer((vars(o) for o in outcomes), True, "")
-    else:
-        for outcome in outcomes:
-            typer.echo(outcome_line(outcome))
+    _tell(check_channel(open_bank(), channel, _day(day)), as_json)
 
 
 @app.command()

@@ -34,6 +34,18 @@ class Outcome:
     details: dict[str, Any] = field(default_factory=dict)
     finished_at: str = ""
 
+    def line(self) -> str:
+        """Return the outcome as one line for people."""
+        where = f"{self.subject} {self.business_date}: "
+        text = f"{where}{self.verdict}"
+        if self.step == "land" and self.verdict in {"landed", "unchanged"}:
+            text += f", {self.rows_in:,} in, {self.rows_out:,} landed"
+            if self.rejected:
+                text += f", {self.rejected:,} rejected"
+        # An error begins with where it is, which the line says already.
+        message = self.message.removeprefix(where)
+        return f"{text} ({message})" if message else text
+
 
 @dataclass(frozen=True)
 class Ledger:

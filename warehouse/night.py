@@ -40,14 +40,14 @@ def land_and_check(
             for outcome in land_channel(
                 bank, channel, business_date, only_daily=only_daily
             ):
-                say(outcome_line(outcome))
+                say(outcome.line())
         except LandingRefused as error:
             failures.append(error)
             say(str(error))
         try:
             for outcome in check_channel(bank, channel, business_date):
                 if outcome.verdict != "pass":
-                    say(outcome_line(outcome))
+                    say(outcome.line())
         except CheckStopped as error:
             failures.append(error)
             say(str(error))
@@ -59,20 +59,6 @@ def _joined(failures: list[PassbookError]) -> PassbookError:
     joined = type(failures[0])("", "")
     joined.args = ("\n".join(str(f) for f in failures),)
     return joined
-
-
-def outcome_line(outcome: Outcome) -> str:
-    """Return an outcome as one line for people."""
-    text = f"{outcome.subject} {outcome.business_date}: {outcome.verdict}"
-    if outcome.step == "land" and outcome.verdict in {"landed", "unchanged"}:
-        text += f", {outcome.rows_in:,} in, {outcome.rows_out:,} landed"
-        if outcome.rejected:
-            text += f", {outcome.rejected:,} rejected"
-    # An error begins with where it is, which the line says already.
-    message = outcome.message.removeprefix(
-        f"{outcome.subject} {outcome.business_date}: "
-    )
-    return f"{text} ({message})" if message else text
 
 
 def bring_forward(bank: Bank, business_date: date, say: Say) -> Edition:

@@ -26,6 +26,7 @@ class Setting:
     meaning: str
 
 
+_PASSWORD = re.compile("://[^/]*@")
 _MEANINGS = {
     "PASSBOOK_HOME": "Everything the program writes lies under it.",
     "PASSBOOK_EXTRACTS": "Where channels put their nightly extracts.",
@@ -37,6 +38,7 @@ _MEANINGS = {
     "PASSBOOK_KEY_FILE": "The secret that makes card tokens; made with mode 0600.",
     "PASSBOOK_MEMORY": "Memory that DuckDB may use in a build.",
     "PASSBOOK_THREADS": "Threads that DuckDB may use in a build.",
+    "PASSBOOK_AIRFLOW_DATABASE": "Where Airflow keeps its metadata; SQLite if empty.",
     "PASSBOOK_KEEP_EDITIONS": "Editions kept for rollback, the current one included.",
 }
 
@@ -55,6 +57,7 @@ class Settings:
     key_file: Path
     memory: str
     threads: int
+    airflow_database: str | None
     keep_editions: int
     sources: tuple[Setting, ...]
 
@@ -78,18 +81,19 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         "PASSBOOK_KEY_FILE": str(home / "secrets" / "card.key"),
         "PASSBOOK_MEMORY": "4GB",
         "PASSBOOK_THREADS": str(os.cpu_count() or 2),
+        "PASSBOOK_AIRFLOW_DATABASE": "",
         "PASSBOOK_KEEP_EDITIONS": "7",
     }
+    values = {name: given.get(name) or default for name, default in defaults.items()}
     sources = tuple(
         Setting(
             name,
-            given.get(name) or default,
+            _PASSWORD.sub("://***@", value),
             "environment" if given.get(name) else "default",
             _MEANINGS[name],
         )
-        for name, default in defaults.items()
+        for name, value in values.items()
     )
-    values = {setting.variable: setting.value for setting in sources}
     return Settings(
         home=home,
         extracts=Path(values["PASSBOOK_EXTRACTS"]).absolute(),
@@ -101,6 +105,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         key_file=Path(values["PASSBOOK_KEY_FILE"]).absolute(),
         memory=_memory(values["PASSBOOK_MEMORY"]),
         threads=_count("PASSBOOK_THREADS", values["PASSBOOK_THREADS"]),
+        airflow_database=values["PASSBOOK_AIRFLOW_DATABASE"] or None,
         keep_editions=_count(
             "PASSBOOK_KEEP_EDITIONS", values["PASSBOOK_KEEP_EDITIONS"]
         ),
