@@ -22,6 +22,20 @@ select
 from holders
 group by identifier_kind, identifier_value;
 
+-- The number or address that a contact record is, of contact records alone: joining it to
+-- all records under a condition of one side made DuckDB compare every pair.
+create or replace temp table own_contacts as
+select
+    nodes.record_id,
+    own.identifier_kind,
+    own.identifier_value
+from nodes
+inner join intermediate.int_record_identifiers as own
+    on
+        nodes.record_id = own.record_id
+        and nodes.record_kind = own.identifier_kind
+where nodes.record_kind in ('phone', 'email');
+
 create or replace temp table resolved as
 select
     nodes.record_id,
@@ -51,11 +65,7 @@ from nodes
 inner join components on nodes.node = components.node
 left join guest_edges on nodes.node = guest_edges.left_node
 left join known_components as owned on components.component = owned.component
-left join intermediate.int_record_identifiers as own
-    on
-        nodes.record_id = own.record_id
-        and nodes.record_kind = own.identifier_kind
-        and nodes.record_kind in ('phone', 'email')
+left join own_contacts as own on nodes.record_id = own.record_id
 left join identity.blocked_identifiers as blocked
     on
         own.identifier_kind = blocked.identifier_kind
