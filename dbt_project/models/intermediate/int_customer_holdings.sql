@@ -31,8 +31,11 @@ held as (
         accounts.product_kind_code,
         accounts.side_code,
         accounts.risk_number,
-        coalesce(latest_balances.balance_amount, 0)
-        * account_owners.owner_share_ratio as share_amount
+        -- Decimal before it is summed up: doubles add up otherwise in another order.
+        cast(
+            coalesce(latest_balances.balance_amount, 0)
+            * account_owners.owner_share_ratio as decimal(28, 8)
+        ) as share_amount
     from accounts
     inner join account_owners on accounts.account_id = account_owners.account_id
     left join latest_balances on accounts.account_id = latest_balances.account_id

@@ -16,28 +16,37 @@ bridge as (
     where customer_key is not null
 ),
 
+-- Decimal before it is summed up: doubles add up otherwise in another order.
 from_balances as (
     select
         account_owners.customer_key,
         account_contributions.month_start,
         sum(
-            account_contributions.deposit_interest_amount
-            * account_owners.owner_share_ratio
+            cast(
+                account_contributions.deposit_interest_amount
+                * account_owners.owner_share_ratio as decimal(28, 8)
+            )
         )
             as deposit_interest_amount,
         sum(
-            account_contributions.loan_interest_amount
-            * account_owners.owner_share_ratio
+            cast(
+                account_contributions.loan_interest_amount
+                * account_owners.owner_share_ratio as decimal(28, 8)
+            )
         )
             as loan_interest_amount,
         sum(
-            account_contributions.expected_loss_amount
-            * account_owners.owner_share_ratio
+            cast(
+                account_contributions.expected_loss_amount
+                * account_owners.owner_share_ratio as decimal(28, 8)
+            )
         )
             as expected_loss_amount,
         sum(
-            account_contributions.capital_charge_amount
-            * account_owners.owner_share_ratio
+            cast(
+                account_contributions.capital_charge_amount
+                * account_owners.owner_share_ratio as decimal(28, 8)
+            )
         )
             as capital_charge_amount
     from account_contributions
