@@ -167,6 +167,10 @@ class Delivery(_Strict):
     date_column: str | None = None
     effective_date: date | None = None
 
+    def date_of(self, business_date: date) -> date:
+        """Return the date of the partition that a night of a business date lands."""
+        return self.effective_date or business_date
+
 
 class Control(_Strict):
     """What proves that an extract is whole: a control file, or nothing."""

@@ -6,6 +6,9 @@ kind it is; `docs/exit-codes.md` lists them, and a test holds the two together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 
 class PassbookError(Exception):
     """An error whose message is one line that a data engineer can act on."""
@@ -40,6 +43,18 @@ class PassbookError(Exception):
         if self.remedy:
             text = f"{text} {self.remedy}"
         return " ".join(text.split())
+
+
+Kind = TypeVar("Kind", bound=PassbookError)
+
+
+def joined(errors: Sequence[Kind]) -> Kind:
+    """Return the one error, or one of the first's kind that has a line for each."""
+    if len(errors) == 1:
+        return errors[0]
+    combined = type(errors[0])("", "")
+    combined.args = ("\n".join(map(str, errors)),)
+    return combined
 
 
 class ContractError(PassbookError):

@@ -39,7 +39,7 @@ class Lake:
 
     def rejects(self, feed: Feed, business_date: date) -> Path:
         """Return the Parquet file of what a landing rejected; it may not exist."""
-        name = f"{self.reject_key(feed, business_date)}.parquet"
+        name = f"{self.landing_key(feed, business_date)}.parquet"
         return self.reject_folder(feed) / name
 
     def reject_folder(self, feed: Feed) -> Path:
@@ -47,11 +47,15 @@ class Lake:
         return self.root / "rejects" / feed.channel / feed.name
 
     @staticmethod
-    def reject_key(feed: Feed, business_date: date) -> str:
-        """Return the key of a landing: its date, or one for a file over many dates."""
+    def landing_key(feed: Feed, business_date: date) -> str:
+        """Return under which name a landing stands that a night of a date asks for.
+
+        It is the date; for a file over many dates and for an undated one it is the same
+        on any date.
+        """
         if feed.delivery.cadence == "history":
             return "history"
-        return business_date.isoformat()
+        return feed.delivery.date_of(business_date).isoformat()
 
     def dates(self, feed: Feed) -> list[date]:
         """Return the business dates that a feed has a partition of, in order."""
@@ -63,7 +67,7 @@ class Lake:
     def manifest(self, feed: Feed, business_date: date) -> Path:
         """Return the JSON file that says what a partition was landed from."""
         folder = self.root / "manifests" / feed.channel / feed.name
-        return folder / f"{self.reject_key(feed, business_date)}.json"
+        return folder / f"{self.landing_key(feed, business_date)}.json"
 
     def standing(self, feed: Feed, business_date: date) -> dict[str, Any] | None:
         """Return what the standing landing said of itself, None where there is none."""

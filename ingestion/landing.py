@@ -145,22 +145,22 @@ def land(
     """
     started = time.monotonic()
     zone = feed.layout.timezone or timezone
+    day = feed.delivery.date_of(business_date)
     extract = find_extract(
         contract, feed, extracts, business_date, (zone, keys.fingerprint)
     )
-    key_date = feed.delivery.effective_date or business_date
-    standing = lake.standing(feed, key_date)
+    standing = lake.standing(feed, business_date)
     if standing and standing["fingerprint"] == extract.fingerprint:
         return Landed(**{**standing, "verdict": "unchanged"})
     with lake.staging() as folder:
         count = _stage(extract, folder, keys, zone)
         _reconcile(extract, count)
         _hold_ceiling(extract, count)
-        partitions = _commit(feed, lake, folder, key_date, zone, count)
+        partitions = _commit(feed, lake, folder, day, zone, count)
     landed = Landed(
         feed.channel,
         feed.name,
-        key_date.isoformat(),
+        day.isoformat(),
         "landed",
         extract.fingerprint,
         sequence=extract.control.sequence if extract.control else 1,
@@ -176,7 +176,7 @@ def land(
         warnings=_warnings(feed, count),
         seconds=round(time.monotonic() - started, 3),
     )
-    lake.write_manifest(feed, key_date, asdict(landed))
+    lake.write_manifest(feed, day, asdict(landed))
     return landed
 
 

@@ -50,7 +50,7 @@ def check_feed(
     prepare()
     started = time.monotonic()
     day = date.fromisoformat(str(standing["business_date"]))
-    key = lake.reject_key(feed, day)
+    key = lake.landing_key(feed, day)
     partitions = _partitions(standing)
     files = _files(feed, lake, partitions)
     folder.mkdir(parents=True, exist_ok=True)

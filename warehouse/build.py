@@ -22,6 +22,7 @@ from ingestion.identifiers import quoted, text_literal
 from warehouse.bank import Bank
 from warehouse.dbt_runs import DbtRuns
 from warehouse.editions import DATABASE, Candidate, Edition
+from warehouse.stations import check_of
 
 # Reading one feed as it stood on the day of another: a changed partition of the first
 # changes every later partition of the second.
@@ -63,9 +64,9 @@ def believable_partitions(bank: Bank, as_of: date) -> list[Partition]:
     """Return every landed partition up to a date whose check did not stop it."""
     found = []
     for standing in bank.lake.all_standing():
-        channel, feed = str(standing["channel"]), str(standing["feed"])
-        if channel not in bank.contracts or not _is_believed(bank, standing):
+        if not _is_believed(bank, standing):
             continue
+        channel, feed = str(standing["channel"]), str(standing["feed"])
         for day, rows in standing["partitions"].items():
             partition = Partition(
                 channel, feed, date.fromisoformat(day), standing["fingerprint"], rows
@@ -76,26 +77,12 @@ def believable_partitions(bank: Bank, as_of: date) -> list[Partition]:
 
 
 def _is_believed(bank: Bank, standing: dict[str, Any]) -> bool:
-    """Whether a landing passed the check of just this fingerprint."""
-    subject = f"{standing['channel']}.{standing['feed']}"
-    feed = next(
-        (
-            f
-            for f in bank.contracts[standing["channel"]].feeds
-            if f.name == standing["feed"]
-        ),
-        None,
-    )
-    if feed is None:
-        return False
-    day = standing["business_date"]
-    key = "history" if feed.delivery.cadence == "history" else day
-    checked = bank.ledger.read("check", subject, key)
-    return (
-        checked is not None
-        and checked.fingerprint == standing["fingerprint"]
-        and checked.verdict in {"pass", "warn"}
-    )
+    """Whether a landing is of a feed of the contracts and passed its check."""
+    contract = bank.contracts.get(standing["channel"])
+    feeds = contract.feeds if contract else ()
+    feed = next((f for f in feeds if f.name == standing["feed"]), None)
+    checked = check_of(bank, feed, standing) if feed else None
+    return checked is not None and checked.verdict in {"pass", "warn"}
 
 
 def unchanged_edition(bank: Bank, business_date: date) -> Edition | None:
@@ -103,13 +90,13 @@ def unchanged_edition(bank: Bank, business_date: date) -> Edition | None:
     current = bank.editions.current()
     if current is None or date.fromisoformat(current.as_of) < business_date:
         return None
+    if _code_of(bank, current.id) != bank.code_version:
+        return None
     path = bank.editions.folder(current.id) / DATABASE
     with duckdb.connect(str(path), read_only=True) as connection:
-        rows = connection.execute("select code_version from ops.build").fetchall()
         loaded = _loaded(connection)
     partitions = believable_partitions(bank, date.fromisoformat(current.as_of))
-    same = rows[0][0] == bank.code_version and loaded == set(partitions)
-    return current if same else None
+    return current if loaded == set(partitions) else None
 
 
 def build(bank: Bank, business_date: date) -> Built:
@@ -143,7 +130,7 @@ def build(bank: Bank, business_date: date) -> Built:
         candidate,
         as_of,
         changed,
-        missing_feeds_of(bank, as_of),
+        missing_feeds_of(bank, partitions, as_of),
         resolved,
         runs,
         round(time.monotonic() - started, 3),
@@ -359,7 +346,7 @@ def _chosen(
     changed: list[Partition],
 ) -> list[Partition]:
     if feed.delivery.content == "events":
-        return [p for p in mine if p in set(changed)]
+        return sorted(set(mine).intersection(changed))
     if not mine:
         return []
     reader = READ_AS_OF.get(feed.id)
@@ -429,9 +416,11 @@ def _normalise(bank: Bank, connection: duckdb.DuckDBPyConnection) -> None:
         connection.unregister("normal_rows")
 
 
-def missing_feeds_of(bank: Bank, as_of: date) -> tuple[str, ...]:
-    """Return the daily feeds that an edition does without on its own date."""
-    here = {(p.feed_id, p.business_date) for p in believable_partitions(bank, as_of)}
+def missing_feeds_of(
+    bank: Bank, partitions: list[Partition], as_of: date
+) -> tuple[str, ...]:
+    """Return the daily feeds that an edition of these lacks on its own date."""
+    here = {(p.feed_id, p.business_date) for p in partitions}
     return tuple(
         f"{feed.id} {as_of}"
         for contract in bank.contracts.values()

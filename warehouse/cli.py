@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import sys
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -171,23 +170,9 @@ def build(day: Dated) -> None:
 @app.command()
 def gate() -> None:
     """Judge the candidate that `build` left in place."""
-    from quality.candidate import gate_candidate
-    from warehouse.dbt_runs import DbtRuns
+    from warehouse.night import gate_standing
 
-    bank = open_bank()
-    with bank.editions.writing():
-        candidate, as_of = bank.editions.standing_candidate()
-        tests = DbtRuns(bank, candidate.database, as_of).test()
-        gated = gate_candidate(
-            candidate.database, bank.modelled, candidate.folder / "quality"
-        )
-    typer.echo(
-        f"{candidate.id}: {gated.verdict}, {tests} data tests, {gated.rules} rules"
-    )
-    if gated.verdict == "stop":
-        from ingestion.errors import GateStopped
-
-        raise GateStopped(candidate.id, "; ".join(gated.messages))
+    gate_standing(open_bank(), typer.echo)
 
 
 @app.command()
@@ -399,5 +384,4 @@ def contract_show(
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("NO_COLOR", "1")
     main()

@@ -7,11 +7,19 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 
-from ingestion.errors import CheckStopped, GateStopped, LandingRefused, PassbookError
-from quality.candidate import gate_candidate
+from ingestion.contract import Feed
+from ingestion.errors import (
+    CheckStopped,
+    GateStopped,
+    LandingRefused,
+    PassbookError,
+    joined,
+)
+from quality.candidate import GatedCandidate, gate_candidate
 from warehouse.bank import Bank
 from warehouse.build import (
     Built,
+    believable_partitions,
     build,
     build_failure,
     missing_feeds_of,
@@ -21,7 +29,7 @@ from warehouse.build import (
 from warehouse.dbt_runs import DbtRuns
 from warehouse.editions import Candidate, Edition
 from warehouse.ledger import Outcome
-from warehouse.stations import check_channel, land_channel
+from warehouse.stations import check_channel, check_of, land_channel
 
 Say = Callable[[str], None]
 
@@ -52,13 +60,7 @@ def land_and_check(
             failures.append(error)
             say(str(error))
     if failures:
-        raise failures[0] if len(failures) == 1 else _joined(failures)
-
-
-def _joined(failures: list[PassbookError]) -> PassbookError:
-    joined = type(failures[0])("", "")
-    joined.args = ("\n".join(str(f) for f in failures),)
-    return joined
+        raise joined(failures)
 
 
 def bring_forward(bank: Bank, business_date: date, say: Say) -> Edition:
@@ -81,12 +83,27 @@ def bring_forward(bank: Bank, business_date: date, say: Say) -> Edition:
             return standing
         built = _built(bank, business_date, where)
         say(_built_line(built))
-        warnings = gated(bank, built.candidate, built.as_of, built.runs)
+        judged = _gated(bank, built.candidate, built.as_of, built.runs)
         published = _published(bank, built.candidate, built.as_of, built.missing)
-    for warning in warnings:
+    for warning in judged.messages:
         say(f"warning: {warning}")
     say(f"{published.id} is current, as of {published.as_of}")
     return published
+
+
+def gate_standing(bank: Bank, say: Say) -> None:
+    """Judge the candidate that a build left in place; it stays where it is.
+
+    Raises:
+        PassbookError: There is no candidate, or it does not pass the gate.
+    """
+    with bank.editions.writing():
+        candidate, as_of = bank.editions.standing_candidate()
+        runs = DbtRuns(bank, candidate.database, as_of)
+        judged = _gated(bank, candidate, as_of, runs)
+    say(f"{candidate.id}: {judged.verdict}, {judged.rules} rules and all data tests")
+    for warning in judged.messages:
+        say(f"warning: {warning}")
 
 
 def publish_standing(bank: Bank, say: Say) -> Edition:
@@ -98,9 +115,9 @@ def publish_standing(bank: Bank, say: Say) -> Edition:
     with bank.editions.writing():
         candidate, as_of = bank.editions.standing_candidate()
         runs = DbtRuns(bank, candidate.database, as_of)
-        for warning in gated(bank, candidate, as_of, runs):
+        for warning in _gated(bank, candidate, as_of, runs).messages:
             say(warning)
-        missing = missing_feeds_of(bank, as_of)
+        missing = missing_feeds_of(bank, believable_partitions(bank, as_of), as_of)
         return _published(bank, candidate, as_of, missing)
 
 
@@ -124,10 +141,10 @@ def backfill_range(bank: Bank, days: list[date], say: Say) -> Edition:
             failures.append(error)
             say(str(error))
     if not good:
-        raise failures[0] if len(failures) == 1 else _joined(failures)
+        raise joined(failures)
     edition = bring_forward(bank, good[-1], say)
     if failures:
-        raise _joined(failures)
+        raise joined(failures)
     return edition
 
 
@@ -137,29 +154,32 @@ def _hold_required(bank: Bank, business_date: date) -> None:
     Raises:
         LandingRefused: A line for each such feed.
     """
-    lines = []
+    refused = []
     for contract in bank.contracts.values():
         for feed in contract.feeds:
             if not feed.delivery.required:
                 continue
-            day = feed.delivery.effective_date or business_date
-            key = bank.lake.reject_key(feed, day)
-            standing = bank.lake.standing(feed, day)
-            checked = bank.ledger.read("check", feed.id, key)
-            if standing is None:
-                lines.append(f"{feed.id} {business_date}: is not landed.")
-            elif checked is None or checked.fingerprint != standing["fingerprint"]:
-                lines.append(f"{feed.id} {business_date}: is landed but not checked.")
-            elif checked.verdict == "stop":
-                lines.append(f"{feed.id} {business_date}: {checked.message}")
-    if lines:
-        error = LandingRefused("", "")
-        error.args = (
-            "\n".join(
-                f"{line} Run: passbook night --date {business_date}" for line in lines
-            ),
-        )
-        raise error
+            fault = _not_believed(bank, feed, business_date)
+            if fault:
+                refused.append(fault)
+    if refused:
+        raise joined(refused)
+
+
+def _not_believed(bank: Bank, feed: Feed, business_date: date) -> LandingRefused | None:
+    """Return why a feed cannot be loaded for a date, None where it can."""
+    where = f"{feed.id} {business_date}"
+    remedy = f"Run: passbook night --date {business_date}"
+    standing = bank.lake.standing(feed, business_date)
+    if standing is None:
+        return LandingRefused(where, "is not landed", remedy=remedy)
+    checked = check_of(bank, feed, standing)
+    if checked is None:
+        return LandingRefused(where, "is landed but not checked", remedy=remedy)
+    if checked.verdict == "stop":
+        what = checked.message.removeprefix(f"{where}: ").rstrip(".")
+        return LandingRefused(where, what, remedy=remedy)
+    return None
 
 
 def _built(bank: Bank, business_date: date, where: str) -> Built:
@@ -199,10 +219,10 @@ def _built_line(built: Built) -> str:
     )
 
 
-def gated(
+def _gated(
     bank: Bank, candidate: Candidate, as_of: date, runs: DbtRuns
-) -> tuple[str, ...]:
-    """Return the warnings about a candidate that passed its gate.
+) -> GatedCandidate:
+    """Judge a candidate, say so in the ledger, and return what was found.
 
     Raises:
         GateStopped: It did not pass.
@@ -239,7 +259,7 @@ def gated(
             },
         )
     )
-    return judged.messages
+    return judged
 
 
 def _published(

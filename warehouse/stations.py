@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from ingestion.contract import Feed
-from ingestion.errors import CheckStopped, LandingRefused, MissingExtract
+from ingestion.errors import CheckStopped, LandingRefused, MissingExtract, joined
 from ingestion.extract import is_complete
 from ingestion.landing import Landed, land
 from quality.landed import check_feed
@@ -59,17 +59,8 @@ def land_channel(
                 refused.append(error)
         outcomes.append(bank.ledger.write(outcome))
     if refused:
-        raise _all_of(refused)
+        raise joined(refused)
     return outcomes
-
-
-def _all_of(errors: list[LandingRefused]) -> LandingRefused:
-    """Return the one error, or one that has a line for each."""
-    if len(errors) == 1:
-        return errors[0]
-    combined = LandingRefused("", "")
-    combined.args = ("\n".join(error.line() for error in errors),)
-    return combined
 
 
 def _landed_outcome(bank: Bank, landed: Landed, business_date: date) -> Outcome:
@@ -109,12 +100,11 @@ def check_channel(bank: Bank, channel: str, business_date: date) -> list[Outcome
     outcomes: list[Outcome] = []
     stopped: list[Outcome] = []
     for feed in bank.contract(channel).feeds:
-        standing = _standing(bank, feed, business_date)
+        standing = bank.lake.standing(feed, business_date)
         if standing is None:
             continue
-        outcome = _standing_check(bank, feed, standing) or _checked(
-            bank, feed, standing
-        )
+        outcome = _check_by_this_code(bank, feed, standing)
+        outcome = outcome or _checked(bank, feed, standing)
         outcomes.append(outcome)
         if outcome.verdict == "stop" and feed.delivery.required:
             stopped.append(outcome)
@@ -128,13 +118,20 @@ def check_channel(bank: Bank, channel: str, business_date: date) -> list[Outcome
     return outcomes
 
 
-def _standing_check(bank: Bank, feed: Feed, standing: dict[str, Any]) -> Outcome | None:
-    """Return the check of just this landing by just this code, if there was one."""
-    key = bank.lake.reject_key(feed, date.fromisoformat(standing["business_date"]))
+def check_of(bank: Bank, feed: Feed, standing: dict[str, Any]) -> Outcome | None:
+    """Return the latest check of just this landing, None where it was not checked."""
+    key = bank.lake.landing_key(feed, date.fromisoformat(standing["business_date"]))
     outcome = bank.ledger.read("check", feed.id, key)
     if outcome is None or outcome.fingerprint != standing["fingerprint"]:
         return None
-    return outcome if outcome.code_version == bank.code_version else None
+    return outcome
+
+
+def _check_by_this_code(
+    bank: Bank, feed: Feed, standing: dict[str, Any]
+) -> Outcome | None:
+    outcome = check_of(bank, feed, standing)
+    return outcome if outcome and outcome.code_version == bank.code_version else None
 
 
 def _checked(bank: Bank, feed: Feed, standing: dict[str, Any]) -> Outcome:
@@ -143,7 +140,7 @@ def _checked(bank: Bank, feed: Feed, standing: dict[str, Any]) -> Outcome:
         Outcome(
             "check",
             feed.id,
-            bank.lake.reject_key(feed, date.fromisoformat(standing["business_date"])),
+            bank.lake.landing_key(feed, date.fromisoformat(standing["business_date"])),
             checked.verdict,
             message=checked.message,
             rows_in=checked.rows,
@@ -153,10 +150,6 @@ def _checked(bank: Bank, feed: Feed, standing: dict[str, Any]) -> Outcome:
             details={"rules": checked.rules, "failed": checked.failed},
         )
     )
-
-
-def _standing(bank: Bank, feed: Feed, business_date: date) -> dict[str, Any] | None:
-    return bank.lake.standing(feed, feed.delivery.effective_date or business_date)
 
 
 def missing_feeds(bank: Bank, channel: str, business_date: date) -> list[Feed]:
