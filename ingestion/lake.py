@@ -6,6 +6,7 @@ the new one and nothing between.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -100,13 +101,19 @@ class Lake:
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """Give an empty folder on the lake's file system, gone afterwards."""
-        folder = self.root / ".incoming" / uuid.uuid4().hex
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        """Give an empty folder on the lake's file system, gone afterwards.
+
+        What killed landings left there is gone too, once no other one is under way.
+        """
+        self.clear_staging()
+        with self._staging_lock() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            folder = self.root / ".incoming" / uuid.uuid4().hex
+            folder.mkdir(parents=True)
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def replace(self, staged: Path, target: Path) -> None:
         """Put a staged file in the target's place, in one instant."""
@@ -118,5 +125,23 @@ class Lake:
         shutil.rmtree(self.partition(feed, business_date).parent, ignore_errors=True)
 
     def clear_staging(self) -> None:
-        """Remove what killed landings left behind."""
-        shutil.rmtree(self.root / ".incoming", ignore_errors=True)
+        """Remove what killed landings left behind, unless a landing is under way.
+
+        Each landing shares a lock that the kernel frees however its process ends, so
+        whoever gets it alone knows that nobody needs what lies there.
+        """
+        with self._staging_lock() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            shutil.rmtree(self.root / ".incoming", ignore_errors=True)
+
+    @contextmanager
+    def _staging_lock(self) -> Iterator[int]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.root / ".incoming.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            yield lock
+        finally:
+            os.close(lock)

@@ -39,6 +39,18 @@ def test_dates_are_those_with_a_partition_in_order(channel: Channel) -> None:
     assert lake.dates(only) == [date(2026, 3, 2)]
 
 
+def test_what_a_killed_landing_left_goes_with_the_next_one(channel: Channel) -> None:
+    left = channel.lake.root / ".incoming" / "left"
+    left.mkdir(parents=True)
+    with channel.lake.staging() as folder:
+        assert not left.exists()
+        (folder / "half").write_bytes(b"x")
+        with channel.lake.staging():
+            assert (folder / "half").exists()
+        channel.lake.clear_staging()
+        assert (folder / "half").exists()
+
+
 KILLED_AT_A_RENAME = """
 import os, sys
 from pathlib import Path
