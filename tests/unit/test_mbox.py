@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
 
 from ingestion.contract import Contract
+from ingestion.errors import LandingRefused
+from ingestion.formats import byte_lines, mbox
+from ingestion.formats.mbox import read_eml, read_mbox
+from ingestion.records import Chunk, Parse
 from tests.conftest import Channel, column, feed, key
 
 MAIL = """From wang@b.cn Sun Mar  1 10:00:00 2026
@@ -100,3 +110,114 @@ def test_an_empty_archive_lands_no_rows(channel: Channel) -> None:
     contract = agreed(channel)
     channel.deliver(b"")
     assert channel.land(contract).records_in == 0
+
+
+COLUMNS = ("Message-ID", "Date", "From.address", "Subject", "text")
+
+
+def archive(folder: Path, data: bytes) -> Path:
+    path = folder / "a.mbox"
+    path.write_bytes(data)
+    return path
+
+
+def parsed(jobs: Iterator[Parse]) -> list[Chunk]:
+    return [job() for job in jobs]
+
+
+def records(chunks: list[Chunk]) -> list[tuple[int, int, bytes]]:
+    """Return line, offset and bytes of each record, good or not, in file order."""
+    places = []
+    for chunk in chunks:
+        assert chunk.record_count == chunk.rows.num_rows + len(chunk.malformed)
+        offsets, raw = chunk.raw_records(np.arange(chunk.rows.num_rows))
+        places += zip(chunk.lines.tolist(), offsets, raw, strict=True)
+        bad = chunk.malformed
+        places += zip(bad.lines, bad.offsets, bad.raw, strict=True)
+    return sorted(places)
+
+
+def rows(chunks: list[Chunk]) -> list[dict[str, str | None]]:
+    return [row for chunk in chunks for row in chunk.rows.to_pylist()]
+
+
+def given_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(byte_lines, "CHUNK_BYTES", size)
+    monkeypatch.setattr(mbox, "_JOB_BYTES", size)
+
+
+ARCHIVES = {
+    "as it is": MAIL.encode(),
+    "crlf": MAIL.replace("\n", "\r\n").encode(),
+    "prologue": b"garbage\n\n" + MAIL.encode(),
+    "blank prologue": b" \n\r\n\n" + MAIL.encode(),
+    "no separator": b"From nowhere",
+    "separators only": b"From a\nFrom b\r\nFrom c\n",
+    "separators with carriage returns": b"From a\rb\nFrom c\n\nx\nFrom d\r",
+    "separator not ended": MAIL.encode() + b"From e",
+    "blank": b" \n\n",
+    "separator within a line": b"From a\nX: y\n\n From b\n>From c\nx From d\n",
+}
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+@pytest.mark.parametrize("size", [1, 2, 7, 64, 10**6])
+def test_every_byte_after_a_blank_prologue_is_in_one_record(
+    name: str, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = ARCHIVES[name]
+    given_blocks(monkeypatch, size)
+    found = records(parsed(read_mbox(archive(tmp_path, data), COLUMNS)))
+    position = len(data) - len(data.lstrip()) if name.startswith("blank") else 0
+    for line, offset, raw in found:
+        assert (offset, raw) == (position, data[position : position + len(raw)])
+        assert line == data[:offset].count(b"\n") + 1
+        position += len(raw)
+    assert position == len(data)
+    separators = re.findall(rb"(?m)^From [^\r\n]*\r?\n", data)
+    assert len(found) - len(separators) in {0, 1}
+
+
+@pytest.mark.parametrize("size", [1, 50, 300])
+def test_the_size_of_a_block_changes_no_value(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path, MAIL.encode())
+    whole = rows(parsed(read_mbox(path, COLUMNS)))
+    assert len(whole) == 3
+    given_blocks(monkeypatch, size)
+    chunks = parsed(read_mbox(path, COLUMNS))
+    assert rows(chunks) == whole
+    assert len(chunks) == 4 if size < 100 else len(chunks) > 1
+
+
+def test_an_endless_message_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_blocks(monkeypatch, 100)
+    monkeypatch.setattr(mbox, "MAX_RECORD_BYTES", 1000)
+    path = archive(tmp_path, b"From a\nX: y\n\n" + b"z\n" * 1000 + b"From b\n")
+    for read in (read_mbox, read_eml):
+        with pytest.raises(LandingRefused, match="more than 1,000 bytes"):
+            list(read(path, COLUMNS))
+
+
+def test_a_value_that_is_no_unicode_lands_with_replacement_characters(
+    tmp_path: Path,
+) -> None:
+    text = (
+        b"From a\nContent-Type: text/plain; charset=unicode_escape\n\n\\ud800 \\x00x\n"
+    )
+    raw = text.replace(b"\n\n", b"\nSubject: \xff\x00\n\n", 1)
+    (row,) = rows(parsed(read_mbox(archive(tmp_path, raw), COLUMNS)))
+    assert (row["text"], row["Subject"]) == ("\ufffd \x00x", "\ufffd\x00")
+
+
+def test_a_file_of_one_message_is_one_record(tmp_path: Path) -> None:
+    raw = b"Subject: x\n\nhello\nFrom here on it is text.\n"
+    chunks = parsed(read_eml(archive(tmp_path, raw), COLUMNS))
+    assert records(chunks) == [(1, 0, raw)]
+    assert rows(chunks)[0]["text"] == "hello\nFrom here on it is text."
+    assert parsed(read_eml(archive(tmp_path, b"\n"), COLUMNS)) == []
+    (chunk,) = parsed(read_eml(archive(tmp_path, b"no header"), COLUMNS))
+    assert chunk.malformed.reasons == ("invalid_message",)
