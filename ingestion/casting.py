@@ -14,7 +14,6 @@ from ingestion.identifiers import quoted, text_literal
 
 BAD_CARD = "__bad_card__"
 LAST4 = "__last4__"
-INDEX = "__index__"
 SHOWN_LENGTH = 60
 
 
@@ -129,11 +128,21 @@ def _parsed(text: str, layout: str) -> str:
 
 
 def _plain_number(column: Column, text: str) -> str:
-    if column.decimal_mark == ".":
-        return text
-    return (
-        f"replace(replace({text}, '.', ''), {text_literal(column.decimal_mark)}, '.')"
-    )
+    """Return a number as SQL reads it: minus in front, a point, no thousands."""
+    if column.negative == "trailing":
+        text = (
+            f"case when ends_with({text}, '-') then '-' || {text}[:-2] else {text} end"
+        )
+    if column.negative == "parentheses":
+        text = (
+            f"case when starts_with({text}, '(') and ends_with({text}, ')') "
+            f"then '-' || {text}[2:-2] else {text} end"
+        )
+    if column.thousands_mark:
+        text = f"replace({text}, {text_literal(column.thousands_mark)}, '')"
+    if column.decimal_mark != ".":
+        text = f"replace({text}, {text_literal(column.decimal_mark)}, '.')"
+    return text
 
 
 def _number(column: Column, text: str) -> str:
@@ -177,7 +186,7 @@ def _number_fault(column: Column, text: str, value: str) -> tuple[str, str, str]
     if column.date_formats:
         unread = f"{text} is not null and {value} is null"
         return unread, "not_a_duration", " or ".join(column.date_formats)
-    shape = text_literal(rf"[+-]?{_whole(column)}{_fraction(column)}")
+    shape = text_literal(_shape(column))
     return (
         f"{text} is not null and "
         f"({value} is null or not regexp_full_match({text}, {shape}))",
@@ -186,11 +195,22 @@ def _number_fault(column: Column, text: str, value: str) -> tuple[str, str, str]
     )
 
 
+def _shape(column: Column) -> str:
+    """Return the pattern of a number as the column's sender writes it."""
+    size = _whole(column) + _fraction(column)
+    if column.negative == "trailing":
+        return rf"[+-]?{size}|{size}-"
+    if column.negative == "parentheses":
+        return rf"[+-]?{size}|\({size}\)"
+    return rf"[+-]?{size}"
+
+
 def _whole(column: Column) -> str:
-    """Return the pattern of digits before the mark; points may part the thousands."""
-    if column.decimal_mark == ".":
+    """Return the pattern of digits before the mark; marks may part the thousands."""
+    if not column.thousands_mark:
         return "[0-9]+"
-    return r"([0-9]{1,3}(\.[0-9]{3})+|[0-9]+)"
+    mark = re.escape(column.thousands_mark)
+    return rf"([0-9]{{1,3}}({mark}[0-9]{{3}})+|[0-9]+)"
 
 
 def _fraction(column: Column) -> str:
@@ -207,37 +227,46 @@ def _scale(sql_type: str) -> int:
     return int(scale.strip(" )")) if scale else 0
 
 
-def typed_select(feed: Feed, columns: list[CastColumn]) -> str:
-    """Return SQL over table `text_rows`: the typed columns and `is_fit`."""
-    values = ",\n".join(
-        f"    cast({c.value} as {c.column.sql_type}) as {quoted(c.column.name)}"
-        for c in columns
-    )
-    faults = " or ".join(f"({f})" for c in columns for f, _, _ in c.faults) or "false"
-    keep = _row_filter(feed)
+def typed_select(column: CastColumn) -> str:
+    """Return SQL over table `text_rows`: a column's `value`, and whether `unfit`."""
+    faults = " or ".join(f"({fault})" for fault, _, _ in column.faults) or "false"
     return (
-        f"select\n    {INDEX},\n{values},\n"
-        f"    not coalesce({faults}, false) as is_fit\nfrom text_rows\nwhere {keep}"
+        f"select cast({column.value} as {column.column.sql_type}) as value, "
+        f"coalesce({faults}, false) as unfit from text_rows"
     )
+
+
+def kept_select(feed: Feed) -> str:
+    """Return SQL over table `text_rows`: whether each row is the feed's, as `keep`."""
+    return f"select {_row_filter(feed)} as keep from text_rows"
+
+
+def faults_of(columns: list[CastColumn]) -> list[tuple[str, str, str]]:
+    """Return (column, reason, expected) of every fault, in the order of `fault`."""
+    return [
+        (c.column.name, reason, expected)
+        for c in columns
+        for _, reason, expected in c.faults
+    ]
 
 
 def faults_select(columns: list[CastColumn]) -> str:
-    """Return SQL over `text_rows` and `unfit`: one row a fault, and what was found.
+    """Return SQL over `text_rows`: each row's first `fault`, how many, and `found`.
 
-    Of a personal value no more than its last two characters is shown.
+    `fault` is a place in `faults_of`. Of a personal value no more than its last two
+    characters is shown.
     """
-    arms = [
-        f"select {INDEX}, {text_literal(c.column.name)} as column_name, "
-        f"{text_literal(reason)} as reason_code, {text_literal(expected)} as expected, "
-        f"{_shown(c)} as found from unfit_rows where {condition}"
-        for c in columns
-        for condition, reason, expected in c.faults
+    faults = [
+        (c, f"coalesce({fault}, false)") for c in columns for fault, _, _ in c.faults
     ]
-    union = "\nunion all by name\n".join(arms)
+    if not faults:
+        return "select null as fault, 0 as fault_count, null as found from text_rows"
+    first = " ".join(f"when {fault} then {n}" for n, (_, fault) in enumerate(faults))
+    count = " + ".join(f"cast({fault} as integer)" for _, fault in faults)
+    found = " ".join(f"when {fault} then {_shown(c)}" for c, fault in faults)
     return (
-        "with unfit_rows as ("
-        f"select * from text_rows semi join unfit using ({INDEX}))\n"
-        f"select * from (\n{union}\n) order by {INDEX}, column_name, reason_code"
+        f"select case {first} end as fault, {count} as fault_count, "
+        f"case {found} end as found from text_rows"
     )
 
 

@@ -61,6 +61,8 @@ IDENTIFIER_KINDS = (
 )
 
 
+# What landing adds to every partition.
+LANDING_COLUMNS = frozenset({"business_date", "extra", "source_file", "source_line"})
 # What landing can cast to without a loss; see `ingestion.casting`.
 SQL_TYPE = re.compile(
     r"varchar|tinyint|smallint|integer|bigint|hugeint|float|real|double|boolean"
@@ -138,16 +140,42 @@ class RowFilter(_Strict):
         return self.otherwise or self.every
 
 
-class Layout(_Strict):
-    """How the file is written. `path` may hold wildcards and is relative to the day."""
+Positive = Annotated[int, Field(gt=0)]
+# Where a number stands in a trailer: a field from 1, or bytes from 1, first and last.
+TrailerPlace = Positive | tuple[Positive, Positive]
 
-    format: Literal["csv", "fixed_width", "json_lines", "parquet", "mbox"]
+
+class Trailer(_Strict):
+    """The last record of a file, which counts and sums the others.
+
+    `counts_besides` is how many records it counts that are no rows, such as itself.
+    """
+
+    starts_with: str = Field(min_length=1)
+    count: TrailerPlace | None = None
+    counts_besides: int = Field(default=0, ge=0)
+    sums: dict[str, TrailerPlace] = {}
+
+
+class Layout(_Strict):
+    """How the file is written. `path` may hold wildcards and is relative to the day.
+
+    `preamble` lines stand before the header or the first record. `ignored_columns` are
+    known and not wanted; any other that the contract does not name is landed in the map
+    `extra`, with a warning.
+    """
+
+    format: Literal["csv", "fixed_width", "json_lines", "parquet", "mbox", "eml"]
     path: Annotated[str, AfterValidator(_inside_the_day)]
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     delimiter: Annotated[str, AfterValidator(_one_byte)] = ","
     quote: Annotated[str, AfterValidator(_one_byte_or_none)] = '"'
+    escape: Annotated[str, AfterValidator(_one_byte_or_none)] = ""
     header: bool = True
     multiline: bool = False
+    preamble: int = Field(default=0, ge=0, le=1000)
+    trailer: Trailer | None = None
+    ignored_columns: tuple[str, ...] = ()
     rows: RowFilter | None = None
     timezone: str | None = None
 
@@ -201,6 +229,8 @@ class _ColumnCustoms(_Strict):
     date_formats: tuple[Annotated[str, AfterValidator(_date_format)], ...] = ()
     shift_years: int = Field(default=0, ge=-1000, le=1000)
     decimal_mark: Literal[".", ","] = "."
+    thousands_mark: Literal["", ".", ",", " ", "'", "\u00a0", "\u202f"] | None = None
+    negative: Literal["leading", "trailing", "parentheses"] = "leading"
     zero_pad: ZeroPad | None = None
     constant: Annotated[str | None, BeforeValidator(_code_text)] = None
     null_values: tuple[Annotated[str, BeforeValidator(_code_text)], ...] = ()
@@ -223,6 +253,8 @@ class Column:
     date_formats: tuple[str, ...] = ()
     shift_years: int = 0
     decimal_mark: str = "."
+    thousands_mark: str = ""
+    negative: str = "leading"
     zero_pad: ZeroPad | None = None
     constant: str | None = None
     null_values: tuple[str, ...] = ()
@@ -281,6 +313,14 @@ class Feed:
     def primary_key(self) -> tuple[str, ...]:
         """Names of the columns that identify a row."""
         return tuple(c.name for c in self.columns if c.is_primary_key)
+
+    @property
+    def summed_columns(self) -> tuple[str, ...]:
+        """Names of the columns whose sums the sender states."""
+        trailer = self.layout.trailer
+        return tuple(
+            dict.fromkeys((*self.control.sums, *(trailer.sums if trailer else ())))
+        )
 
     def column(self, name: str) -> Column:
         """Return the column of that logical name."""
@@ -470,6 +510,8 @@ def _column(feed: str, source: SchemaProperty) -> Column:
         date_formats=customs.date_formats,
         shift_years=customs.shift_years,
         decimal_mark=customs.decimal_mark,
+        thousands_mark=_thousands_mark(customs),
+        negative=customs.negative,
         zero_pad=customs.zero_pad,
         constant=customs.constant,
         null_values=customs.null_values,
@@ -483,6 +525,13 @@ def _column(feed: str, source: SchemaProperty) -> Column:
         pattern=options.get("pattern"),
         quality=tuple(source.quality or ()),
     )
+
+
+def _thousands_mark(customs: _ColumnCustoms) -> str:
+    # Whoever writes 1,50 writes 1.234,50.
+    default = "." if customs.decimal_mark == "," else ""
+    given = customs.thousands_mark
+    return default if given is None else given
 
 
 def _with_remainders(contracts: dict[str, Contract]) -> dict[str, Contract]:
@@ -530,18 +579,43 @@ def inconsistencies(contract: Contract) -> Iterator[str]:
 def _feed_inconsistencies(feed: Feed) -> Iterator[str]:
     names = [column.name for column in feed.columns]
     yield from _doubled_names(feed)
+    yield from _layout_inconsistencies(feed)
     if not feed.primary_key:
         yield f"{feed.name}: no column has primaryKey"
-    for name in feed.control.sums:
+    for name in feed.summed_columns:
         if name not in names:
             yield f"{feed.name}: control sum of unknown column {name!r}"
+        elif feed.column(name).logical_type not in {"integer", "number"}:
+            yield f"{feed.name}: control sum of column {name!r}, which is no number"
     for column in feed.columns:
         yield from _column_inconsistencies(feed, column)
     delivery = feed.delivery
-    if delivery.cadence == "history":
+    if delivery.cadence == "history" or delivery.date_column:
         yield from _date_column_inconsistencies(feed)
     if delivery.cadence == "static" and delivery.effective_date is None:
         yield f"{feed.name}: cadence static needs an effective_date"
+
+
+def _layout_inconsistencies(feed: Feed) -> Iterator[str]:
+    layout = feed.layout
+    marks = [m for m in (layout.delimiter, layout.quote, layout.escape) if m]
+    if layout.format == "csv" and len(set(marks)) < len(marks):
+        yield f"{feed.name}: delimiter, quote and escape are not told apart"
+    has_late_bytes = layout.encoding in {"gb18030", "gbk", "big5"}
+    if layout.multiline and has_late_bytes and max(marks[1:], default="") > "?":
+        # From 0x40 on a byte may be the second half of a character.
+        yield (
+            f"{feed.name}: multiline cannot be had in {layout.encoding} with "
+            f"{max(marks[1:])!r} as quote or escape"
+        )
+    if layout.format == "fixed_width" and layout.encoding.startswith("utf-16"):
+        yield f"{feed.name}: widths in bytes cannot be had in {layout.encoding}"
+    if layout.format in {"mbox", "eml", "parquet"} and (
+        layout.trailer or layout.preamble
+    ):
+        yield f"{feed.name}: {layout.format} has no trailer and no preamble"
+    if layout.trailer and layout.trailer.sums and layout.rows:
+        yield f"{feed.name}: a trailer's sums are of the whole file, not of some rows"
 
 
 def _doubled_names(feed: Feed) -> Iterator[str]:
@@ -549,6 +623,8 @@ def _doubled_names(feed: Feed) -> Iterator[str]:
     names = [column.name.lower() for column in feed.columns]
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield f"{feed.name}: column {name!r} stands twice"
+    for name in sorted(LANDING_COLUMNS.intersection(names)):
+        yield f"{feed.name}: {name} is a column that landing adds itself"
     sources = [name.lower() for name in feed.physical_columns]
     for name in sorted({n for n in sources if sources.count(n) > 1}):
         yield f"{feed.name}: physical columns {name!r} differ in case only"
@@ -561,8 +637,6 @@ def _date_column_inconsistencies(feed: Feed) -> Iterator[str]:
     for column in columns:
         if column.logical_type not in {"date", "timestamp"} or not column.required:
             yield f"{feed.name}: date_column needs a required date or timestamp"
-    if any(column.name.lower() == "business_date" for column in feed.columns):
-        yield f"{feed.name}: business_date is what landing calls the partition"
 
 
 def _column_inconsistencies(feed: Feed, column: Column) -> Iterator[str]:

@@ -6,9 +6,11 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +20,7 @@ from ingestion.contract import Contract, Feed
 from ingestion.errors import LandingRefused, MissingExtract
 
 # Raised whenever landing would make other Parquet of the same file.
-LANDING_VERSION = "2"
+LANDING_VERSION = "3"
 
 
 class ControlledFile(BaseModel):
@@ -46,14 +48,51 @@ class ControlFile(BaseModel):
 
 @dataclass(frozen=True)
 class Extract:
-    """The files of one feed that are to be landed, in order of name."""
+    """The files of one feed that are to be landed, in order of name.
+
+    Their sha256 is computed while they are read: `digests`, `fingerprint` and `prove`
+    wait for it. `depends_on` is what the landed rows depend on besides.
+    """
 
     feed: Feed
     business_date: date
     files: tuple[Path, ...]
-    control: ControlFile | None
-    superseded: tuple[str, ...]
-    fingerprint: str
+    control: ControlFile | None = None
+    superseded: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    stamps: tuple[tuple[int, ...], ...] = ()
+
+    @cached_property
+    def _hashing(self) -> list[Future[str]]:
+        pool = ThreadPoolExecutor(1)
+        found = [pool.submit(_sha256, file) for file in self.files]
+        pool.shutdown(wait=False)
+        return found
+
+    def start_hashing(self) -> None:
+        """Begin to compute the files' sha256 beside whatever else is done."""
+        _ = self._hashing
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The sha256 of each file."""
+        return tuple(future.result() for future in self._hashing)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the landed rows depend on: an equal one would land the same rows."""
+        text = "\0".join((*self.depends_on, *self.digests))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def prove(self) -> None:
+        """Hold the files against their control file and against what they were.
+
+        Raises:
+            LandingRefused: They are not the ones it names, or changed meanwhile.
+        """
+        hold_still(self)
+        if self.control:
+            _prove(self.where, self.control, self.files, self.digests)
 
     @property
     def where(self) -> str:
@@ -99,13 +138,13 @@ def find_extract(
     business_date: date,
     reading: Sequence[str] = (),
 ) -> Extract:
-    """Return the extract of a feed for a date, proved whole by its control file.
+    """Return the extract of a feed for a date; `prove` holds it against its control.
 
     `reading` names what else decides how its rows land; the fingerprint holds it.
 
     Raises:
         MissingExtract: The file or its control file is not there.
-        LandingRefused: The files are not those that the control file names.
+        LandingRefused: The control file cannot be read, or is of another extract.
     """
     folder = extract_folder(feed, extracts, business_date)
     where = f"{feed.id} {business_date}"
@@ -115,7 +154,7 @@ def find_extract(
         paths = control_paths(feed, folder)
         if not paths:
             raise _missing(where, folder, f"{feed.name}.ctl.json")
-        control = _read_control(where, paths[-1], feed, business_date)
+        control = _latest_control(where, paths, feed, business_date)
         superseded = tuple(p.name for p in paths[:-1])
         files = tuple(folder / f.name for f in control.files)
         if any(
@@ -130,17 +169,65 @@ def find_extract(
     if not files or not all(f.is_file() for f in files):
         gone = next((f.name for f in files if not f.is_file()), feed.layout.path)
         raise _missing(where, folder, gone)
-    digests = [_sha256(file) for file in files]
-    if control:
-        _prove(where, control, files, digests)
-    return Extract(
+    extract = Extract(
         feed,
         business_date,
         files,
         control,
         superseded,
-        _fingerprint(contract, feed, control, [*digests, *reading]),
+        _depends_on(contract, feed, control, reading),
+        tuple(_stamp(file) for file in files),
     )
+    extract.start_hashing()
+    return extract
+
+
+def hold_still(extract: Extract) -> None:
+    """Refuse an extract whose files changed since they were found.
+
+    Raises:
+        LandingRefused: A file grew, was replaced or is gone.
+    """
+    for file, stamp in zip(extract.files, extract.stamps, strict=True):
+        now = _stamp(file) if file.is_file() else ()
+        if now != stamp:
+            raise LandingRefused(
+                f"{extract.where} {file.name}",
+                "changed while it was read",
+                expected=f"{stamp[0]:,} bytes",
+                found=f"{now[0]:,} bytes" if now else "no such file",
+                remedy="Land the day again when the channel has finished writing it.",
+            )
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ino
+
+
+def _latest_control(
+    where: str, paths: list[Path], feed: Feed, day: date
+) -> ControlFile:
+    """Return the control file of the highest sequence.
+
+    Raises:
+        LandingRefused: Another one claims the same sequence and says otherwise.
+    """
+    latest = _read_control(where, paths[-1], feed, day)
+    for path in paths[:-1]:
+        try:
+            earlier = _read_control(where, path, feed, day)
+        except LandingRefused:  # it is superseded, so nobody needs it
+            continue
+        if earlier.sequence >= latest.sequence and earlier != latest:
+            raise LandingRefused(
+                where,
+                f"{path.name} and {paths[-1].name} both claim to be the last",
+                expected=f"a sequence below {latest.sequence} in {path.name}",
+                found=str(earlier.sequence),
+                remedy="Ask the channel which of them holds, and remove the other.",
+            )
+    return latest
 
 
 def _missing(where: str, folder: Path, name: str) -> MissingExtract:
@@ -187,7 +274,7 @@ def _first_fault(error: Exception) -> str:
 
 
 def _prove(
-    where: str, control: ControlFile, files: tuple[Path, ...], digests: list[str]
+    where: str, control: ControlFile, files: tuple[Path, ...], digests: tuple[str, ...]
 ) -> None:
     for said, file, digest in zip(control.files, files, digests, strict=True):
         if said.sha256 != digest:
@@ -205,15 +292,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _fingerprint(
-    contract: Contract, feed: Feed, control: ControlFile | None, depends_on: list[str]
-) -> str:
-    """Return what the landed rows depend on, so that an equal one lands the same."""
+def _depends_on(
+    contract: Contract, feed: Feed, control: ControlFile | None, reading: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what the landed rows depend on, the files' bytes aside."""
     layout = feed.layout.model_dump_json()
-    parts = [LANDING_VERSION, feed.id, contract.text, layout, *depends_on]
-    if control:
-        parts.append(control.model_dump_json())
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    said = [control.model_dump_json()] if control else []
+    return (LANDING_VERSION, feed.id, contract.text, layout, *reading, *said)
 
 
 Verdict = Literal["landed", "unchanged", "missing", "refused"]

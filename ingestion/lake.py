@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from ingestion.contract import Feed
 
 PART = "part.parquet"
 _PREFIX = "business_date="
+_MANIFEST = "manifest.json"
+# How far apart the same file is looked for under another date.
+_TWIN_DAYS = 31
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,57 @@ class Lake:
     def reject_folder(self, feed: Feed) -> Path:
         """Return the folder of all rejects of a feed."""
         return self.root / "rejects" / feed.channel / feed.name
+
+    def refused(self, feed: Feed, business_date: date) -> Path:
+        """Return the Parquet file of what a refused landing would have rejected."""
+        name = f"{self.landing_key(feed, business_date)}.parquet"
+        return self.root / "refused" / feed.channel / feed.name / name
+
+    def superseded_folder(self, feed: Feed, business_date: date) -> Path:
+        """Return the folder of the landings that a corrected one took the place of."""
+        key = self.landing_key(feed, business_date)
+        return self.root / "superseded" / feed.channel / feed.name / key
+
+    def superseded(self, feed: Feed, business_date: date) -> list[dict[str, Any]]:
+        """Return what the superseded landings said of themselves, oldest first."""
+        folder = self.superseded_folder(feed, business_date)
+        paths = sorted(folder.glob(f"*/{_MANIFEST}"), key=lambda p: p.stat().st_mtime)
+        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+    def supersede(
+        self, feed: Feed, business_date: date, standing: dict[str, Any]
+    ) -> None:
+        """Keep the standing landing beside the one that is to take its place.
+
+        Its files are linked, not moved: the partition stands until it is replaced.
+        """
+        name = str(standing["fingerprint"])[:16]
+        folder = self.superseded_folder(feed, business_date) / name
+        if folder.exists():
+            return
+        with self.staging() as staged:
+            for day in standing["partitions"]:
+                part = self.partition(feed, date.fromisoformat(day))
+                if part.is_file():
+                    os.link(part, staged / f"{day}.parquet")
+            rejects = self.rejects(feed, business_date)
+            if rejects.is_file():
+                os.link(rejects, staged / "rejects.parquet")
+            os.link(self.manifest(feed, business_date), staged / _MANIFEST)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(staged, folder)
+
+    def twin_of(
+        self, feed: Feed, business_date: date, digests: tuple[str, ...]
+    ) -> str | None:
+        """Return a near date that the same files landed under, if there is one."""
+        for days in range(1, _TWIN_DAYS + 1):
+            for near in (-days, days):
+                other = business_date + timedelta(days=near)
+                standing = self.standing(feed, other)
+                if standing and tuple(standing.get("digests", ())) == digests:
+                    return other.isoformat()
+        return None
 
     @staticmethod
     def landing_key(feed: Feed, business_date: date) -> str:
@@ -88,7 +142,7 @@ class Lake:
     ) -> None:
         """Record a landing; its partitions are already in place."""
         with self.staging() as folder:
-            staged = folder / "manifest.json"
+            staged = folder / _MANIFEST
             staged.write_text(
                 json.dumps(standing, ensure_ascii=False, indent=1, default=str),
                 encoding="utf-8",

@@ -3,60 +3,44 @@
 from __future__ import annotations
 
 import difflib
-import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingestion.casting import (
-    BAD_CARD,
-    INDEX,
-    LAST4,
-    SHOWN_LENGTH,
-    CastColumn,
-    cast_column,
-    faults_select,
-    typed_select,
-)
-from ingestion.contract import Column, Contract, Feed
+from ingestion.chunks import ChunkTyper, TypedChunk, landed_schema
+from ingestion.contract import Contract, Feed
+from ingestion.contract_lines import contract_place
 from ingestion.errors import LandingRefused
 from ingestion.extract import Extract, Verdict, find_extract
 from ingestion.formats.csv import read_csv
 from ingestion.formats.fixed_width import read_fixed_width
 from ingestion.formats.json_lines import read_json_lines
-from ingestion.formats.mbox import read_mbox
+from ingestion.formats.mbox import read_eml, read_mbox
 from ingestion.formats.parquet import read_parquet
+from ingestion.formats.trailer import Claims
 from ingestion.identifiers import quoted, text_literal
 from ingestion.lake import PART, Lake
-from ingestion.records import Chunk
-from ingestion.tokens import Keys, mask_column, masked_text, seal, tokenise
+from ingestion.plain_forms import one_array
+from ingestion.reconcile import Count, hold_ceiling, reconcile
+from ingestion.records import Parse
+from ingestion.rejects import REJECT_SCHEMA
+from ingestion.tokens import Keys, masked_text
+from ingestion.typed_columns import has_few
 
 WORKERS = 2
-_REJECT_SCHEMA = pa.schema(
-    [
-        ("source_file", pa.string()),
-        ("source_line", pa.int64()),
-        ("source_offset", pa.int64()),
-        ("column_name", pa.string()),
-        ("reason_code", pa.string()),
-        ("expected", pa.string()),
-        ("found", pa.string()),
-        ("fault_count", pa.int64()),
-        ("raw_sealed", pa.binary()),
-    ]
-)
+_ROW_GROUP = 100_000
+_CODES_SHOWN = 5
+# Distinct values of a sample of 1,000.
+_FEW = 750
+REJECTS = "rejects.parquet"
 
 
 @dataclass(frozen=True)
@@ -70,6 +54,7 @@ class Landed:
     fingerprint: str
     sequence: int = 1
     files: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
     records_in: int = 0
     landed: int = 0
@@ -80,48 +65,6 @@ class Landed:
     reasons: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Typed:
-    """One chunk after casting."""
-
-    rows: pa.Table
-    rejects: pa.Table
-    record_count: int
-    filtered: int
-    sums: dict[str, Decimal]
-    unreadable: int
-    missing: tuple[str, ...]
-    extra: tuple[str, ...]
-
-
-@dataclass
-class _Count:
-    """Running totals of a landing."""
-
-    records: int = 0
-    landed: int = 0
-    rejected: int = 0
-    filtered: int = 0
-    unreadable: int = 0
-    sums: dict[str, Decimal] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
-    extra: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-    def add(self, typed: _Typed) -> None:
-        self.records += typed.record_count
-        self.landed += typed.rows.num_rows
-        self.rejected += typed.rejects.num_rows
-        self.filtered += typed.filtered
-        self.unreadable += typed.unreadable
-        self.extra = tuple(dict.fromkeys(self.extra + typed.extra))
-        self.missing = tuple(dict.fromkeys(self.missing + typed.missing))
-        for name, value in typed.sums.items():
-            self.sums[name] = self.sums.get(name, Decimal(0)) + value
-        for reason in typed.rejects.column("reason_code").to_pylist():
-            self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
 
 def land(
@@ -137,11 +80,14 @@ def land(
 
     Rows that do not fit the contract go to the feed's rejects with line number and
     reason; landed, rejected and filtered rows add up to the extract's records. An
-    extract that is landed already is left as it is and comes back `unchanged`.
+    extract that is landed already is left as it is and comes back `unchanged`. Where a
+    corrected extract takes an earlier one's place, the earlier landing is kept among
+    the superseded ones of the lake.
 
     Raises:
         MissingExtract: There is no complete extract.
-        LandingRefused: The extract as a whole cannot be believed; nothing is landed.
+        LandingRefused: The extract as a whole cannot be believed; nothing is landed,
+            and what would have been rejected lies beside the lake's rejects.
     """
     started = time.monotonic()
     zone = feed.layout.timezone or timezone
@@ -150,12 +96,25 @@ def land(
         contract, feed, extracts, business_date, (zone, keys.fingerprint)
     )
     standing = lake.standing(feed, business_date)
-    if standing and standing["fingerprint"] == extract.fingerprint:
-        return Landed(**{**standing, "verdict": "unchanged"})
+    if standing:
+        extract.prove()
+        if standing["fingerprint"] == extract.fingerprint:
+            return Landed(**{**standing, "verdict": "unchanged"})
     with lake.staging() as folder:
-        count = _stage(extract, folder, keys, zone)
-        _reconcile(extract, count)
-        _hold_ceiling(extract, count)
+        count = Count()
+        try:
+            claims = _stage(extract, folder, keys, zone, count)
+            extract.prove()
+            reconcile(extract, count, claims)
+            _hold_day(extract, lake, count)
+            hold_ceiling(extract, count)
+        except LandingRefused:
+            # A file that is not the one that was sent explains all that follows.
+            extract.prove()
+            _keep_refused(lake, extract, folder, day, count)
+            raise
+        if standing and list(standing.get("digests", ())) != list(extract.digests):
+            lake.supersede(feed, business_date, standing)
         partitions = _commit(feed, lake, folder, day, zone, count)
     landed = Landed(
         feed.channel,
@@ -165,6 +124,7 @@ def land(
         extract.fingerprint,
         sequence=extract.control.sequence if extract.control else 1,
         files=tuple(f.name for f in extract.files),
+        digests=extract.digests,
         superseded=extract.superseded,
         records_in=count.records,
         landed=count.landed,
@@ -173,363 +133,241 @@ def land(
         sums={name: str(value) for name, value in sorted(count.sums.items())},
         partitions=partitions,
         reasons=dict(sorted(count.reasons.items())),
-        warnings=_warnings(feed, count),
+        warnings=_warnings(extract, count),
         seconds=round(time.monotonic() - started, 3),
     )
     lake.write_manifest(feed, day, asdict(landed))
     return landed
 
 
-def _warnings(feed: Feed, count: _Count) -> tuple[str, ...]:
-    # A shared file has columns that its other feeds read.
+def _warnings(extract: Extract, count: Count) -> tuple[str, ...]:
+    """Return what changed in the extract without keeping it from landing, a line each.
+
+    Each names the line of the contract to edit.
+    """
+    feed = extract.feed
     said = []
-    if count.extra and not feed.layout.rows:
+    if count.extra:
         # Of a file that lost its header these are values.
         names = ", ".join(repr(masked_text(name)) for name in count.extra)
-        said.append(f"not in the contract, so not landed: {names}")
-    said += [f"optional column {name!r} is not in the file" for name in count.missing]
-    if count.unreadable and feed.control.sums:
+        place = contract_place(feed.contract_path, feed.name)
+        said.append(
+            f"not in the contract, so landed in the map 'extra': {names} (add them, or "
+            f"name them in layout.ignored_columns: {place})"
+        )
+    said += [_missing_line(feed, name, tuple(count.extra)) for name in count.missing]
+    said += [_codes_line(feed, *item) for item in sorted(count.unknown_codes.items())]
+    if count.unreadable and feed.summed_columns:
         said.append(
             f"{count.unreadable:,} rows have no readable value for the control sums"
         )
+    if feed.delivery.date_column and feed.delivery.cadence == "daily":
+        elsewhere = count.landed - count.on_the_day
+        if elsewhere * 2 > count.landed:
+            said.append(
+                f"{elsewhere:,} of {count.landed:,} rows are of other days than "
+                f"{extract.business_date} by {feed.delivery.date_column!r}"
+            )
     return tuple(said)
 
 
-def _chunks(feed: Feed, path: Path) -> Iterator[Chunk]:
+def _missing_line(feed: Feed, physical: str, extra: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(physical, extra, n=1, cutoff=0.5)
+    logical = next((c.name for c in feed.columns if physical in c.sources), None)
+    place = contract_place(feed.contract_path, feed.name, logical)
+    renamed = f"; if it is called {near[0]!r} now," if near else "; if it was renamed,"
+    return (
+        f"optional column {physical!r} is not in the file{renamed} edit physicalName "
+        f"({place})"
+    )
+
+
+def _codes_line(feed: Feed, column: str, codes: dict[str, int]) -> str:
+    common = Counter(codes).most_common(_CODES_SHOWN)
+    shown = ", ".join(f"{code!r} ({rows:,} rows)" for code, rows in common)
+    more = f" and {len(codes) - len(common)} more" if len(codes) > len(common) else ""
+    place = contract_place(feed.contract_path, feed.name, column)
+    return (
+        f"unknown codes of {column!r}: {shown}{more}; add them to its codes ({place})"
+    )
+
+
+def parses_of(feed: Feed, path: Path, claims: Claims) -> Iterator[Parse]:
+    """Yield what parses the records of one file of a feed, in order."""
     layout, columns = feed.layout, feed.physical_columns
     if layout.format == "csv":
-        return read_csv(path, layout, columns)
+        return read_csv(path, layout, columns, claims)
     if layout.format == "fixed_width":
         widths = {c.sources[0]: int(c.width or 0) for c in feed.columns if c.sources}
-        return read_fixed_width(path, layout, widths)
+        return read_fixed_width(path, layout, widths, claims)
     if layout.format == "json_lines":
-        return read_json_lines(path, layout, columns)
+        return read_json_lines(path, layout, columns, claims)
     if layout.format == "parquet":
-        return read_parquet(path, columns)
+        return read_parquet(path, layout, columns)
+    if layout.format == "eml":
+        return read_eml(path, columns)
     return read_mbox(path, columns)
 
 
-def _stage(extract: Extract, folder: Path, keys: Keys, zone: str) -> _Count:
-    """Write all rows and rejects of an extract into a folder; return the totals."""
-    count = _Count()
-    worker = _Worker(extract, keys, zone)
-    staged = folder / PART
-    writer: pq.ParquetWriter | None = None
+def _stage(
+    extract: Extract, folder: Path, keys: Keys, zone: str, count: Count
+) -> Claims:
+    """Write all rows and rejects of an extract into a folder, and count them."""
+    claims = Claims()
+    typer = ChunkTyper(extract, keys, zone)
     with (
-        pq.ParquetWriter(folder / "rejects", _REJECT_SCHEMA, compression="zstd") as bad,
+        _Writer(extract.feed, folder) as writer,
         ThreadPoolExecutor(WORKERS) as pool,
     ):
         for file in extract.files:
-            for typed in _in_order(pool, worker, file, _chunks(extract.feed, file)):
-                count.add(typed)
-                if writer is None:
-                    writer = pq.ParquetWriter(
-                        staged, typed.rows.schema, compression="zstd"
-                    )
-                writer.write_table(typed.rows)
-                if typed.rejects.num_rows:
-                    bad.write_table(typed.rejects)
-        if writer is None:
-            empty = worker.empty()
-            writer = pq.ParquetWriter(staged, empty.rows.schema, compression="zstd")
-            writer.write_table(empty.rows)
-        writer.close()
-    return count
+            parses = parses_of(extract.feed, file, claims)
+            for typed in _in_order(pool, typer, file, parses):
+                _add(count, typed)
+                writer.write(typed)
+    return claims
+
+
+class _Writer:
+    """Writes typed rows and rejects into the files of a staging folder."""
+
+    def __init__(self, feed: Feed, folder: Path) -> None:
+        self._schema = landed_schema(feed)
+        self._path = folder / PART
+        self._rows: pq.ParquetWriter | None = None
+        self._rejects = pq.ParquetWriter(
+            folder / REJECTS,
+            REJECT_SCHEMA,
+            # What is encrypted does not get smaller.
+            compression={n: "zstd" for n in REJECT_SCHEMA.names if n != "raw_sealed"},
+            use_dictionary=[n for n in REJECT_SCHEMA.names if n != "raw_sealed"],
+        )
+        self._held: list[pa.Table] = []
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._writer(self._schema.empty_table()).close()
+        self._rejects.close()
+
+    def write(self, typed: TypedChunk) -> None:
+        """Write a chunk; small ones wait until they make a row group."""
+        if typed.rejects.num_rows:
+            self._rejects.write_table(typed.rejects)
+        self._held.append(typed.rows)
+        if sum(table.num_rows for table in self._held) >= _ROW_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._held:
+            rows = pa.concat_tables(self._held).unify_dictionaries()
+            self._writer(rows).write_table(rows)
+        self._held = []
+
+    def _writer(self, first: pa.Table) -> pq.ParquetWriter:
+        """Return the writer of rows, opened as its first rows are best written."""
+        if self._rows is None:
+            self._rows = pq.ParquetWriter(
+                self._path,
+                self._schema,
+                compression="zstd",
+                use_dictionary=[n for n in first.column_names if _repeats(first, n)],
+                # What readers look for by range; of texts they would be costly.
+                write_statistics=[
+                    field.name
+                    for field in self._schema
+                    if pa.types.is_primitive(field.type)
+                ],
+                column_encoding={"source_line": "DELTA_BINARY_PACKED"},
+                store_decimal_as_integer=True,
+                store_schema=False,
+            )
+        return self._rows
+
+
+def _repeats(rows: pa.Table, name: str) -> bool:
+    """Whether a column's values come again so often that a dictionary pays."""
+    column = rows.column(name)
+    if name == "source_line" or pa.types.is_nested(column.type):
+        return False
+    if pa.types.is_dictionary(column.type) or not rows.num_rows:
+        return True
+    return has_few(one_array(column), _FEW)
+
+
+def _add(count: Count, typed: TypedChunk) -> None:
+    count.records += typed.record_count
+    count.landed += typed.rows.num_rows
+    count.rejected += typed.rejects.num_rows
+    count.filtered += typed.filtered
+    count.unreadable += typed.unreadable
+    count.on_the_day += typed.on_the_day
+    count.extra |= dict.fromkeys(typed.extra)
+    count.missing |= dict.fromkeys(typed.missing)
+    count.add_sums(typed.sums)
+    for column, codes in typed.unknown_codes.items():
+        known = Counter(count.unknown_codes.get(column, {})) + codes
+        count.unknown_codes[column] = dict(known)
+    counted = typed.rejects.column("reason_code").value_counts()
+    for entry in counted.to_pylist():
+        reason = entry["values"]
+        count.reasons[reason] = count.reasons.get(reason, 0) + entry["counts"]
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, worker: _Worker, file: Path, chunks: Iterator[Chunk]
-) -> Iterator[_Typed]:
+    pool: ThreadPoolExecutor, typer: ChunkTyper, file: Path, parses: Iterator[Parse]
+) -> Iterator[TypedChunk]:
     """Yield the chunks' results in file order with at most WORKERS + 1 in memory."""
-    pending: deque[Future[_Typed]] = deque()
-    for chunk in chunks:
-        pending.append(pool.submit(worker.typed, file, chunk))
+    pending: deque[Future[TypedChunk]] = deque()
+    for parse in parses:
+        pending.append(pool.submit(typer.typed, file, parse))
         if len(pending) > WORKERS:
             yield pending.popleft().result()
     while pending:
         yield pending.popleft().result()
 
 
-class _Worker:
-    """Casts chunks of one extract; safe to use from several threads."""
-
-    def __init__(self, extract: Extract, keys: Keys, zone: str) -> None:
-        self._extract = extract
-        self._feed = extract.feed
-        self._keys = keys
-        self._zone = zone
-        self._local = threading.local()
-
-    def typed(self, file: Path, chunk: Chunk) -> _Typed:
-        """Return the chunk's typed rows and its rejects."""
-        self._refuse_missing_columns(file, chunk)
-        table = self._prepared(chunk)
-        columns = self._columns(chunk)
-        connection = self._connection()
-        connection.register("text_rows", table)
-        result = connection.execute(typed_select(self._feed, columns)).to_arrow_table()
-        fit = result.column("is_fit")
-        unfit = result.filter(pc.invert(fit)).select([INDEX])
-        good = result.filter(fit)
-        rejects = [self._malformed(file, chunk)]
-        if unfit.num_rows:
-            rejects.append(self._unfit(connection, file, chunk, columns, unfit))
-        connection.unregister("text_rows")
-        rejected = pa.concat_tables(rejects)
-        sums, unreadable = self._sums(result)
-        return _Typed(
-            rows=self._landed(file, chunk, good),
-            rejects=rejected,
-            record_count=chunk.record_count - self._foreign_malformed(chunk),
-            filtered=table.num_rows - result.num_rows,
-            sums=sums,
-            unreadable=unreadable + rejects[0].num_rows,
-            missing=chunk.missing_columns,
-            extra=chunk.extra_columns,
-        )
-
-    def empty(self) -> _Typed:
-        """Return the result of a file without records."""
-        rows = pa.table(
-            {n: pa.array([], pa.string()) for n in self._feed.physical_columns}
-        )
-        none = np.empty(0, np.int64)
-        return self.typed(Path(), Chunk(rows, none, none, 0))
-
-    def _connection(self) -> duckdb.DuckDBPyConnection:
-        if not hasattr(self._local, "connection"):
-            self._local.connection = duckdb.connect()
-            self._local.connection.execute("set threads = 1")
-            self._local.connection.execute("set timezone = 'UTC'")
-        connection: duckdb.DuckDBPyConnection = self._local.connection
-        return connection
-
-    def _columns(self, chunk: Chunk) -> list[CastColumn]:
-        available = frozenset(chunk.rows.column_names)
-        return [cast_column(c, available, self._zone) for c in self._feed.columns]
-
-    def _refuse_missing_columns(self, file: Path, chunk: Chunk) -> None:
-        gone = set(chunk.missing_columns)
-        for column in self._feed.columns:
-            lost = [source for source in column.sources if source in gone]
-            if column.required and lost:
-                raise _missing_column(self._extract, file, lost[0], column.name, chunk)
-        rows = self._feed.layout.rows
-        if rows and rows.column in gone:
-            raise _missing_column(self._extract, file, rows.column, "rows", chunk)
-
-    def _prepared(self, chunk: Chunk) -> pa.Table:
-        """Return the chunk's rows without any card number, numbered by `INDEX`."""
-        table = chunk.rows
-        for column in self._feed.columns:
-            if column.classification == "pan":
-                table = self._tokenised(table, column)
-            elif column.classification == "free_text":
-                for source in column.sources:
-                    table = _masked(table, source)
-        return table.append_column(INDEX, pa.array(np.arange(table.num_rows)))
-
-    def _tokenised(self, table: pa.Table, column: Column) -> pa.Table:
-        name = column.name
-        source = column.sources[0] if column.sources else None
-        if source not in table.column_names:
-            null = pa.nulls(table.num_rows, pa.string())
-            table = table.append_column(LAST4 + name, null)
-            no = pa.array(np.zeros(table.num_rows, dtype=bool))
-            return table.append_column(BAD_CARD + name, no)
-        tokens, last4, wrong = tokenise(
-            table.column(source), self._keys, column.null_values
-        )
-        place = table.schema.get_field_index(source)
-        table = table.set_column(place, source, tokens)
-        table = table.append_column(LAST4 + name, last4)
-        return table.append_column(BAD_CARD + name, wrong)
-
-    def _landed(self, file: Path, chunk: Chunk, good: pa.Table) -> pa.Table:
-        index = good.column(INDEX)
-        lines = pa.array(chunk.lines).take(index)
-        names = pa.array([file.name], pa.string()).dictionary_encode()
-        zeros = pa.array(np.zeros(good.num_rows, np.int32))
-        files = pa.DictionaryArray.from_arrays(zeros, names.dictionary)
-        table = good.drop_columns([INDEX, "is_fit"])
-        for column in self._feed.columns:
-            # A number may run from one joined column into the next.
-            if column.classification == "free_text" and column.join_of:
-                table = _masked(table, column.name)
-        table = table.append_column("source_file", files.cast(pa.string()))
-        return table.append_column("source_line", lines)
-
-    def _sums(self, result: pa.Table) -> tuple[dict[str, Decimal], int]:
-        sums: dict[str, Decimal] = {}
-        unreadable = 0
-        for name in self._feed.control.sums:
-            values = result.column(name)
-            scale = values.type.scale if pa.types.is_decimal(values.type) else 4
-            total = pc.sum(values.cast(pa.decimal128(38, scale))).as_py()
-            sums[name] = Decimal(total or 0).normalize() + Decimal("0.00")
-            unreadable += (
-                pc.sum(
-                    pc.and_(values.is_null(), pc.invert(result.column("is_fit")))
-                ).as_py()
-                or 0
-            )
-        return sums, unreadable
-
-    def _takes_malformed(self) -> bool:
-        rows = self._feed.layout.rows
-        return rows is None or rows.takes_malformed
-
-    def _foreign_malformed(self, chunk: Chunk) -> int:
-        return 0 if self._takes_malformed() else len(chunk.malformed)
-
-    def _malformed(self, file: Path, chunk: Chunk) -> pa.Table:
-        records = chunk.malformed if self._takes_malformed() else ()
-        return pa.Table.from_pylist(
-            [
-                {
-                    "source_file": file.name,
-                    "source_line": m.line,
-                    "source_offset": m.offset,
-                    "column_name": None,
-                    "reason_code": m.reason,
-                    "expected": m.expected,
-                    "found": m.found,
-                    "fault_count": 1,
-                    "raw_sealed": seal(m.raw, self._keys),
-                }
-                for m in records
-            ],
-            schema=_REJECT_SCHEMA,
-        )
-
-    def _unfit(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        file: Path,
-        chunk: Chunk,
-        columns: list[CastColumn],
-        unfit: pa.Table,
-    ) -> pa.Table:
-        connection.register("unfit", unfit)
-        faults = connection.execute(faults_select(columns)).to_arrow_table().to_pylist()
-        connection.unregister("unfit")
-        by_row: dict[int, list[dict[str, Any]]] = {}
-        for fault in faults:
-            by_row.setdefault(fault[INDEX], []).append(fault)
-        return pa.Table.from_pylist(
-            [
-                {
-                    "source_file": file.name,
-                    "source_line": int(chunk.lines[row]),
-                    "source_offset": int(chunk.offsets[row]),
-                    **{k: v for k, v in found[0].items() if k != INDEX},
-                    "found": _shown(found[0]["found"]),
-                    "fault_count": len(found),
-                    "raw_sealed": seal(chunk.raw_record(row), self._keys),
-                }
-                for row, found in by_row.items()
-            ],
-            schema=_REJECT_SCHEMA,
-        )
-
-
-def _masked(table: pa.Table, name: str) -> pa.Table:
-    if name not in table.column_names:
-        return table
-    place = table.schema.get_field_index(name)
-    return table.set_column(place, name, mask_column(table.column(name)))
-
-
-def _shown(found: str | None) -> str | None:
-    # In a shifted record a card number stands where another column is read.
-    return None if found is None else masked_text(found)[:SHOWN_LENGTH]
-
-
-def _missing_column(
-    extract: Extract, file: Path, physical: str, logical: str, chunk: Chunk
-) -> LandingRefused:
-    near = difflib.get_close_matches(physical, chunk.extra_columns, n=1, cutoff=0.5)
-    found = f"the nearest is {near[0]!r}" if near else "no column like it"
-    return LandingRefused(
-        f"{extract.where} {file.name}",
-        f"the required column {physical!r} (for {logical!r}) is not in the file",
-        expected=f"{physical!r} in the header",
-        found=found,
-        remedy=f"If the channel renamed it, edit physicalName of {logical!r} in "
-        f"{extract.feed.contract_path.name}; else ask for the file again. "
-        "Then land the day again.",
-    )
-
-
-def _reconcile(extract: Extract, count: _Count) -> None:
-    """Hold landed and rejected rows against the independent count and the control.
+def _hold_day(extract: Extract, lake: Lake, count: Count) -> None:
+    """Refuse an extract that is another day's.
 
     Raises:
-        LandingRefused: A record is unaccounted for, or the control file disagrees.
+        LandingRefused: No row is of the day, or another day has landed the same files.
     """
-    accounted = count.landed + count.rejected + count.filtered
-    if accounted != count.records:
-        raise LandingRefused(
-            extract.where,
-            "records are unaccounted for",
-            expected=f"{count.records:,} records in",
-            found=f"{accounted:,} landed, rejected or filtered",
-            remedy="Nothing was landed. Report it with the file: it is a defect.",
-        )
-    if extract.control is None:
+    feed = extract.feed
+    if feed.delivery.cadence != "daily" or not count.records:
         return
-    if extract.control.rows != count.records:
+    column = feed.delivery.date_column
+    if column and count.landed and not count.on_the_day:
         raise LandingRefused(
             extract.where,
-            "the row count is not the control file's",
-            expected=f"{extract.control.rows:,} rows",
-            found=f"{count.records:,}",
-            remedy="It may be truncated: ask the channel for it again.",
+            "is of another day",
+            expected=f"rows whose {column!r} is on {extract.business_date}",
+            found=f"none of {count.landed:,} rows",
+            remedy="Ask the channel which day it is of, and for the right one.",
         )
-    for name in extract.feed.control.sums:
-        _hold_sum(extract, name, count)
+    if feed.delivery.content == "events":
+        twin = lake.twin_of(feed, extract.business_date, extract.digests)
+        if twin:
+            raise LandingRefused(
+                extract.where,
+                f"is the same file as that of {twin}",
+                expected="events of its own",
+                found=f"sha256 {extract.digests[0][:12]} under both dates",
+                remedy="Ask the channel for the file of this day.",
+            )
 
 
-def _hold_sum(extract: Extract, name: str, count: _Count) -> None:
-    control = extract.control
-    said = control.sums.get(name) if control else None
-    found = count.sums.get(name, Decimal(0))
-    if said is None:
-        raise LandingRefused(
-            extract.where,
-            f"the control file has no sum of {name!r}",
-            expected=f"sums.{name}",
-            remedy="Take it out of control.sums in the contract, or ask for it.",
-        )
-    if said != found and not count.unreadable:
-        raise LandingRefused(
-            extract.where,
-            f"the sum of {name!r} is not the control file's",
-            expected=f"{said:,}",
-            found=f"{found:,} (difference {found - said:,})",
-            remedy="Ask the channel for the extract again, or for its control file.",
-        )
-
-
-def _hold_ceiling(extract: Extract, count: _Count) -> None:
-    ceiling = extract.feed.ceiling
-    ratio = count.rejected / count.records if count.records else 0.0
-    allowed = max(ceiling.max_ratio, 0.0)
-    if count.rejected <= ceiling.max_count and ratio <= allowed:
-        return
-    worst = max(count.reasons, key=lambda r: count.reasons[r], default="")
-    raise LandingRefused(
-        extract.where,
-        f"too many rows were rejected, most of them for {worst!r}",
-        expected=f"at most {ceiling.max_count:,} rows and {allowed:.2%}",
-        found=f"{count.rejected:,} of {count.records:,} ({ratio:.2%})",
-        remedy="Nothing was landed. If the channel changed its format, edit "
-        f"{extract.feed.contract_path.name} and land the day again.",
-    )
+def _keep_refused(
+    lake: Lake, extract: Extract, folder: Path, day: date, count: Count
+) -> None:
+    """Keep what a refused landing would have rejected, for whoever looks into it."""
+    if count.rejected:
+        lake.replace(folder / REJECTS, lake.refused(extract.feed, day))
 
 
 def _commit(
-    feed: Feed, lake: Lake, folder: Path, day: date, zone: str, count: _Count
+    feed: Feed, lake: Lake, folder: Path, day: date, zone: str, count: Count
 ) -> dict[str, int]:
     """Move staged files into the lake; return the rows of each partition by date."""
     if feed.delivery.cadence == "history":
@@ -538,9 +376,10 @@ def _commit(
         lake.forget(feed, day)
         lake.replace(folder / PART, lake.partition(feed, day))
         partitions = {day.isoformat(): count.landed}
+    lake.refused(feed, day).unlink(missing_ok=True)
     rejects = lake.rejects(feed, day)
     if count.rejected:
-        lake.replace(folder / "rejects", rejects)
+        lake.replace(folder / REJECTS, rejects)
     else:
         rejects.unlink(missing_ok=True)
     return partitions

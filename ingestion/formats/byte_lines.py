@@ -1,15 +1,19 @@
 """Reads a file in byte chunks that end where a record ends.
 
-Newline and quote bytes never occur inside a multi-byte character of the encodings
-accepted here, so records are found before anything is decoded.
+Newline and quote never occur inside a multi-byte character of the encodings accepted
+here (in UTF-16 they are units of two bytes), so records are found before anything is
+decoded.
 """
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -20,25 +24,156 @@ import pyarrow as pa
 from ingestion.errors import LandingRefused
 from ingestion.records import CHUNK_BYTES, Int64s
 
-NEWLINE = 0x0A
-ENCODINGS = ("utf-8", "ascii", "gb18030", "gbk", "big5", "latin-1", "cp1250", "cp1252")
+NEWLINE = "\n"
+RETURN = "\r"
+_UTF_16 = {"utf-16-le": "<u2", "utf-16-be": ">u2"}
+# Of `utf-16` the byte order mark says which of the two it is.
+ENCODINGS = (
+    "utf-8",
+    "ascii",
+    "gb18030",
+    "gbk",
+    "big5",
+    "latin-1",
+    "cp1250",
+    "cp1252",
+    "utf-16",
+    *_UTF_16,
+)
+_NOTE = "passbook-note"
 MAX_RECORD_BYTES = 8 * CHUNK_BYTES
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Whole records of a file: bytes and, for each record, where it lies in them."""
+class Dialect:
+    """How records are told apart: encoding, quote and escape (empty where none)."""
 
-    data: bytes
-    starts: Int64s
-    ends: Int64s
-    base: int
-    first_line: int
-    line_numbers: Int64s
+    encoding: str = "utf-8"
+    quote: str = ""
+    escape: str = ""
+
+
+class Lines:
+    """Whole records of a file: bytes and, for each record, where it lies in them.
+
+    How many records there are is counted at once; where each of them lies is found when
+    it is asked for, which a file without a fault never does.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        base: int,
+        first_line: int,
+        dialect: Dialect,
+        *,
+        multiline: bool = False,
+        first: int = 0,
+        end: int | None = None,
+    ) -> None:
+        """Take the records of some bytes; `first` to `end` of them where not all."""
+        self.data = data
+        self.base = base
+        self.encoding = dialect.encoding
+        self._dialect = dialect
+        self._multiline = multiline
+        self._first_line = first_line
+        self._first = first
+        self._end = _record_count(data, dialect, multiline) if end is None else end
+
+    def __len__(self) -> int:
+        return self._end - self._first
+
+    @cached_property
+    def _every(self) -> tuple[Int64s, Int64s]:
+        return _bounds(self.data, self._dialect, self._multiline)
+
+    @property
+    def starts(self) -> Int64s:
+        """Where each record starts in `data`."""
+        return self._every[0][self._first : self._end]
+
+    @property
+    def ends(self) -> Int64s:
+        """Where each record ends in `data`, its line end aside."""
+        return self._every[1][self._first : self._end]
+
+    @cached_property
+    def line_numbers(self) -> Int64s:
+        """The line of the file, from 1, on which each record starts."""
+        if not self._multiline:
+            first = self._first_line + self._first
+            return np.arange(first, first + len(self), dtype=np.int64)
+        newlines = positions(self.data, NEWLINE, self.encoding)
+        found = np.searchsorted(newlines, self.starts).astype(np.int64)
+        return found + self._first_line
+
+    @property
+    def newline_count(self) -> int:
+        """How many lines the bytes have, those inside of records too."""
+        if not self._multiline:
+            return self._end
+        return len(positions(self.data, NEWLINE, self.encoding))
+
+    @property
+    def body(self) -> tuple[int, int]:
+        """Where the first record starts and the last one ends, line end included."""
+        whole = _record_count(self.data, self._dialect, self._multiline)
+        start = int(self.starts[0]) if self._first else 0
+        is_last = self._end == whole
+        return start, len(self.data) if is_last else int(self._every[0][self._end])
 
     def record(self, index: int) -> bytes:
         """Return one record without its line end."""
         return self.data[int(self.starts[index]) : int(self.ends[index])]
+
+    def part(self, first: int, end: int) -> Lines:
+        """Return some of the records."""
+        found = Lines(
+            self.data,
+            self.base,
+            self._first_line,
+            self._dialect,
+            multiline=self._multiline,
+            first=self._first + first,
+            end=self._first + end,
+        )
+        return found
+
+    def spans(self, rows: npt.NDArray[np.intp] | None = None) -> tuple[Int64s, Int64s]:
+        """Return where records, or some of them, start and end in `data`."""
+        if rows is None:
+            return self.starts, self.ends
+        return self.starts[rows], self.ends[rows]
+
+
+def _record_count(data: bytes, dialect: Dialect, multiline: bool) -> int:
+    if not data:
+        return 0
+    if multiline:
+        return len(_bounds(data, dialect, multiline)[0])
+    if _width(dialect.encoding) == 1:
+        count = int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(NEWLINE)))
+        return count + (not data.endswith(b"\n"))
+    newlines = positions(data, NEWLINE, dialect.encoding)
+    return len(newlines) + (not len(newlines) or int(newlines[-1]) != len(data) - 2)
+
+
+def _bounds(data: bytes, dialect: Dialect, multiline: bool) -> tuple[Int64s, Int64s]:
+    """Return where the records of some bytes start and end."""
+    width = _width(dialect.encoding)
+    ends = _record_newlines(data, dialect, multiline)
+    if not len(ends) or ends[-1] != len(data) - width:
+        ends = np.append(ends, len(data))
+    starts = np.empty(len(ends), np.int64)
+    starts[0] = 0
+    np.add(ends[:-1], width, out=starts[1:])
+    return starts, _without_returns(data, starts, ends, dialect.encoding)
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -69,29 +204,95 @@ def read_blocks(path: Path) -> Iterator[bytes]:
         ) from None
 
 
-def read_lines(path: Path, quote: str | None = None) -> Iterator[Lines]:
+def positions(data: bytes, mark: str, encoding: str) -> Int64s:
+    """Return the byte places of an ASCII character, in order."""
+    if encoding in _UTF_16:
+        units = np.frombuffer(data, _UTF_16[encoding], len(data) // 2)
+        return np.flatnonzero(units == ord(mark)).astype(np.int64) * 2
+    if data.find(mark.encode()) < 0:
+        return np.empty(0, np.int64)
+    array = np.frombuffer(data, np.uint8)
+    return np.flatnonzero(array == ord(mark)).astype(np.int64, copy=False)
+
+
+def quote_positions(data: bytes, dialect: Dialect) -> Int64s:
+    """Return the places of quotes that open or close, those that are escaped aside."""
+    if not dialect.quote:
+        return np.empty(0, np.int64)
+    quotes = positions(data, dialect.quote, dialect.encoding)
+    return unescaped(data, quotes, dialect)
+
+
+def unescaped(data: bytes, marks: Int64s, dialect: Dialect) -> Int64s:
+    """Return the marks that an even number of escapes stands before."""
+    if not dialect.escape or not len(marks):
+        return marks
+    escapes = positions(data, dialect.escape, dialect.encoding)
+    if not len(escapes):
+        return marks
+    width = _width(dialect.encoding)
+    starts_run = np.append(True, np.diff(escapes) != width)
+    run_start = escapes[np.flatnonzero(starts_run)][np.cumsum(starts_run) - 1]
+    before = np.searchsorted(escapes, marks) - 1
+    last = escapes[np.maximum(before, 0)]
+    touches = (before >= 0) & (last == marks - width)
+    length = (last - run_start[np.maximum(before, 0)]) // width + 1
+    found: Int64s = marks[~(touches & (length % 2 == 1))]
+    return found
+
+
+def _width(encoding: str) -> int:
+    return 2 if encoding in _UTF_16 else 1
+
+
+def read_lines(
+    path: Path, dialect: Dialect, *, multiline: bool = False
+) -> Iterator[Lines]:
     """Yield all records of a file in order; nothing is left out, blank lines included.
 
-    With `quote`, a newline between two quotes does not end a record. A byte order mark
-    is skipped. The last record needs no line end.
+    With `multiline`, a newline between two quotes does not end a record. A byte order
+    mark is skipped. The last record needs no line end.
     """
     base, line = 0, 1
     pending = b""
+    found: Lines | None = None
     for number, block in enumerate(read_blocks(path)):
-        if number == 0 and block.startswith(b"\xef\xbb\xbf"):
-            block, base = block[3:], 3
-        data = pending + block
-        cut = _last_record_end(data, quote)
+        if number == 0:
+            dialect, base = _by_mark(block, dialect)
+            block = block[base:]
+        data = pending + block if pending else block
+        cut = _last_record_end(data, dialect, multiline)
         if cut == 0 and len(data) > MAX_RECORD_BYTES:
             raise _endless_record(path, line)
         pending = data[cut:]
         if cut:
-            lines = _split(data[:cut], base, line, quote)
-            yield lines
+            whole = data[:cut] if pending else data
+            found = Lines(whole, base, line, dialect, multiline=multiline)
+            yield found
             base += cut
-            line += int(np.count_nonzero(_bytes(lines.data) == NEWLINE))
+            line += found.newline_count
     if pending:
-        yield _split(pending, base, line, quote)
+        yield Lines(pending, base, line, dialect, multiline=multiline)
+
+
+def _by_mark(block: bytes, dialect: Dialect) -> tuple[Dialect, int]:
+    """Return the dialect that a byte order mark settles, and the mark's length."""
+    wanted = dialect.encoding
+    for mark, encoding in _MARKS:
+        if not block.startswith(mark):
+            continue
+        if wanted == encoding or (wanted == "utf-16" and encoding in _UTF_16):
+            return Dialect(encoding, dialect.quote, dialect.escape), len(mark)
+        # Many programs write this mark whatever the encoding.
+        if mark == codecs.BOM_UTF8 and wanted not in _UTF_16 and wanted != "utf-16":
+            return dialect, len(mark)
+    if wanted == "utf-16":
+        # The Unicode standard: without a mark it is big-endian; files met in practice
+        # that have none are little-endian, and a zero byte tells.
+        is_big = block[:1] == b"\0" and block[1:2] != b"\0"
+        guess = "utf-16-be" if is_big else "utf-16-le"
+        return Dialect(guess, dialect.quote, dialect.escape), 0
+    return dialect, 0
 
 
 def _endless_record(path: Path, line: int) -> LandingRefused:
@@ -103,89 +304,133 @@ def _endless_record(path: Path, line: int) -> LandingRefused:
     )
 
 
-def _bytes(data: bytes) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(data, dtype=np.uint8)
-
-
-def _last_record_end(data: bytes, quote: str | None) -> int:
-    if quote is None:
+def _last_record_end(data: bytes, dialect: Dialect, multiline: bool) -> int:
+    width = _width(dialect.encoding)
+    if multiline:
+        ends = _record_newlines(data, dialect, multiline)
+        return int(ends[-1]) + width if len(ends) else 0
+    if width == 1:
         return data.rfind(b"\n") + 1
-    ends = _record_newlines(_bytes(data), quote)
-    return int(ends[-1]) + 1 if len(ends) else 0
+    newline = NEWLINE.encode(dialect.encoding)
+    place = data.rfind(newline)
+    while place > 0 and place % 2:  # half of one character and half of the next
+        place = data.rfind(newline, 0, place + 1)
+    return place + 2 if place >= 0 else 0
 
 
-def _record_newlines(data: npt.NDArray[np.uint8], quote: str | None) -> Int64s:
-    newlines: Int64s = np.flatnonzero(data == NEWLINE).astype(np.int64)
-    if quote is None:
+def _record_newlines(data: bytes, dialect: Dialect, multiline: bool) -> Int64s:
+    newlines = positions(data, NEWLINE, dialect.encoding)
+    if not multiline:
         return newlines
-    quotes = np.flatnonzero(data == ord(quote))
+    quotes = quote_positions(data, dialect)
     ends: Int64s = newlines[np.searchsorted(quotes, newlines) % 2 == 0]
     return ends
 
 
-def _split(data: bytes, base: int, first_line: int, quote: str | None) -> Lines:
-    array = _bytes(data)
-    ends = _record_newlines(array, quote)
-    if not len(ends) or ends[-1] != len(data) - 1:
-        ends = np.append(ends, len(data))
-    starts = np.concatenate(([0], ends[:-1] + 1)).astype(np.int64)
-    trimmed = ends.copy()
-    has_cr = (ends > starts) & (array[np.maximum(ends - 1, 0)] == 0x0D)
-    trimmed[has_cr] -= 1
-    numbers = np.arange(len(starts), dtype=np.int64) + first_line
-    if quote is not None:
-        newlines = np.flatnonzero(array == NEWLINE)
-        numbers = np.searchsorted(newlines, starts).astype(np.int64) + first_line
-    return Lines(data, starts, trimmed, base, first_line, numbers)
+def _without_returns(
+    data: bytes, starts: Int64s, ends: Int64s, encoding: str
+) -> Int64s:
+    """Return the ends of records whose line end is CRLF before the carriage return."""
+    width = _width(encoding)
+    returns = positions(data, RETURN, encoding)
+    if not len(returns):
+        return ends
+    place = np.minimum(np.searchsorted(returns, ends - width), len(returns) - 1)
+    has_return = (returns[place] == ends - width) & (ends > starts)
+    found: Int64s = ends - width * has_return
+    return found
 
 
-def decode_records(
-    lines: Lines, encoding: str
-) -> tuple[bytes, npt.NDArray[np.bool_], Int64s, Int64s]:
-    """Return the records as UTF-8, which of them decode, and where each one lies.
+class Decoded:
+    """Records as UTF-8: which of them decode, and where each one lies in `text`."""
 
-    A record with bytes that are not of the encoding comes back empty and marked False.
-    """
+    def __init__(self, lines: Lines, text: bytes, bad: Int64s | None = None) -> None:
+        """Take the text of records; `bad` are the records that do not decode."""
+        self.text = text
+        self._lines = lines
+        self._bad = bad
+
+    @property
+    def all_good(self) -> bool:
+        """Whether every record decodes."""
+        return self._bad is None
+
+    @cached_property
+    def good(self) -> npt.NDArray[np.bool_]:
+        """Which records decode."""
+        good = np.ones(len(self._lines), dtype=bool)
+        if self._bad is not None:
+            good[self._bad] = False
+        return good
+
+    @cached_property
+    def _spans(self) -> tuple[Int64s, Int64s]:
+        lines = self._lines
+        if self.text is lines.data:
+            return lines.starts, lines.ends
+        starts, ends = _by_newline_rank(lines, self.text)
+        # A record that does not decode is empty.
+        return starts, np.where(self.good, ends, starts)
+
+    @property
+    def starts(self) -> Int64s:
+        """Where each record starts in `text`."""
+        return self._spans[0]
+
+    @property
+    def ends(self) -> Int64s:
+        """Where each record ends in `text`, its line end aside."""
+        return self._spans[1]
+
+
+def decode_records(lines: Lines) -> Decoded:
+    """Return the records as UTF-8."""
+    encoding, data = lines.encoding, lines.data
+    if encoding not in _UTF_16 and data.isascii():
+        return Decoded(lines, data)
+    if encoding == "utf-8" and is_utf8(data):
+        return Decoded(lines, data)
+    _noted.places = []
+    text = data.decode(encoding, _NOTE).encode("utf-8")
+    if not _noted.places:
+        return Decoded(lines, text)
+    record = np.searchsorted(lines.starts, _noted.places, side="right") - 1
+    # What stands before the first record, such as a header, is judged elsewhere.
+    bad = np.unique(record[(record >= 0) & (record < len(lines))])
+    return Decoded(lines, text, bad.astype(np.int64))
+
+
+def is_utf8(data: bytes) -> bool:
+    """Whether bytes are UTF-8; several times as fast as decoding them."""
+    offsets = pa.py_buffer(np.array([0, len(data)], np.int64))
+    whole = pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(data))
     try:
-        if encoding == "utf-8":
-            lines.data.decode(encoding)
-        if encoding == "utf-8" or lines.data.isascii():
-            return lines.data, _all_good(lines), lines.starts, lines.ends
-        text = lines.data.decode(encoding).encode("utf-8")
-    except UnicodeDecodeError:
-        return _decode_each(lines, encoding)
-    # An equal length would not mean equal places: GB18030 has longer characters than
-    # UTF-8 and shorter ones.
-    return _decode_each(lines, encoding, trusted=text)
+        whole.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
-def _all_good(lines: Lines) -> npt.NDArray[np.bool_]:
-    return np.ones(len(lines.starts), dtype=bool)
+def _note(error: UnicodeError) -> tuple[str, int]:
+    """Leave out bytes that do not decode, and note where they stand."""
+    assert isinstance(error, UnicodeDecodeError)
+    _noted.places.append(error.start)
+    return "", error.end
 
 
-def _decode_each(
-    lines: Lines, encoding: str, trusted: bytes | None = None
-) -> tuple[bytes, npt.NDArray[np.bool_], Int64s, Int64s]:
-    good = _all_good(lines)
-    if trusted is None:
-        parts: list[bytes] = []
-        for index in range(len(lines.starts)):
-            try:
-                parts.append(lines.record(index).decode(encoding).encode("utf-8"))
-            except UnicodeDecodeError:
-                good[index] = False
-                parts.append(b"")
-        lengths = np.fromiter((len(p) for p in parts), np.int64, len(parts))
-        starts = np.concatenate(([0], np.cumsum(lengths + 1)[:-1])).astype(np.int64)
-        return b"\n".join(parts) + b"\n", good, starts, starts + lengths
-    # Same newlines in both spellings: record ends map by their rank.
-    source, target = _bytes(lines.data), _bytes(trusted)
-    source_newlines = np.flatnonzero(source == NEWLINE)
-    target_newlines = np.flatnonzero(target == NEWLINE)
-    bounds = np.append(target_newlines, len(trusted)).astype(np.int64)
-    rank_end = np.searchsorted(source_newlines, lines.ends)
-    rank_start = np.searchsorted(source_newlines, lines.starts)
+_noted = threading.local()
+codecs.register_error(_NOTE, _note)
+
+
+def _by_newline_rank(lines: Lines, text: bytes) -> tuple[Int64s, Int64s]:
+    """Return where records lie in the decoded text: it has the same newlines."""
+    source = positions(lines.data, NEWLINE, lines.encoding)
+    target = positions(text, NEWLINE, "utf-8")
+    if len(source) != len(target):
+        raise AssertionError("a line end was lost in decoding")
+    bounds = np.append(target, len(text)).astype(np.int64)
+    rank_start = np.searchsorted(source, lines.starts)
     starts = np.where(rank_start == 0, 0, bounds[np.maximum(rank_start - 1, 0)] + 1)
-    ends = bounds[rank_end]
-    has_cr = (ends > starts) & (target[np.maximum(ends - 1, 0)] == 0x0D)
-    return trusted, good, starts.astype(np.int64), ends - has_cr
+    starts = starts.astype(np.int64)
+    ends = bounds[np.searchsorted(source, lines.ends)]
+    return starts, _without_returns(text, starts, ends, "utf-8")

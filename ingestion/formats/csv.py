@@ -1,8 +1,9 @@
 """Delimited text, by contract: what is regular is parsed, the rest is named.
 
-Records and their fields are counted here from the bytes, apart from the parser. Only
-records that have the right number of fields and sound quotes reach the parser, and the
-parser must return just as many rows: so a row cannot get lost in it unseen.
+Records are counted here from the bytes, apart from the parser. Where a chunk holds a
+quote, an escape or an irregular record, fields are counted too: only records that have
+the right number of fields and sound quotes reach the parser, and it must return just as
+many rows. So a row cannot get lost in it unseen.
 """
 
 from __future__ import annotations
@@ -11,17 +12,28 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ingestion.contract import Layout
 from ingestion.errors import LandingRefused
-from ingestion.formats.byte_lines import Lines, decode_records, read_lines
-from ingestion.records import Chunk, Int64s, Malformed
+from ingestion.formats.byte_lines import (
+    Decoded,
+    Dialect,
+    Lines,
+    decode_records,
+    positions,
+    quote_positions,
+    unescaped,
+)
+from ingestion.formats.trailer import Claims, read_rows
+from ingestion.records import Chunk, Int64s, Malformed, Parse
 from ingestion.tokens import masked_text
 
 _BLOCK_BYTES = 1024 * 1024
@@ -35,32 +47,54 @@ class _Shape:
     field_counts: Int64s
 
 
-def read_csv(path: Path, layout: Layout, columns: tuple[str, ...]) -> Iterator[Chunk]:
-    """Yield the rows of a file as text; the header is not a row.
+@dataclass(frozen=True)
+class _Table:
+    """What is the same for all chunks of a file."""
+
+    path: Path
+    layout: Layout
+    header: list[str]
+    columns: tuple[str, ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return tuple(n for n in self.columns if n not in self.header)
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        left_out = {*self.columns, *self.layout.ignored_columns}
+        return tuple(n for n in self.header if n not in left_out)
+
+
+def read_csv(
+    path: Path, layout: Layout, columns: tuple[str, ...], claims: Claims
+) -> Iterator[Parse]:
+    """Yield what parses the rows of a file as text; the header is not a row.
 
     Raises:
-        LandingRefused: The header cannot be read or is empty.
+        LandingRefused: The header cannot be read or is empty, or the trailer is wrong.
     """
-    quote = layout.quote if layout.multiline else None
-    header: list[str] | None = None if layout.header else list(columns)
-    for lines in read_lines(path, quote):
-        is_first = header is None
-        if header is None:
+    table = None if layout.header else _Table(path, layout, list(columns), columns)
+    for lines in read_rows(path, layout, claims, multiline=layout.multiline):
+        is_first = table is None
+        if table is None:
             header, lines = _take_header(path, lines, layout)
+            table = _Table(path, layout, header, columns)
         # A header without rows is judged too: it may lack a column.
-        if is_first or len(lines.starts):
-            yield _chunk(path, lines, layout, header, columns)
-    if header is None:
+        if is_first or len(lines):
+            yield partial(_chunk, table, lines)
+    if table is None:
         raise LandingRefused(
             path.name, "is empty", expected="a header line", remedy="Ask for it again."
         )
 
 
 def _take_header(path: Path, lines: Lines, layout: Layout) -> tuple[list[str], Lines]:
-    names = _header_names(path, lines.record(0), layout)
+    where = f"{path.name} line {int(lines.line_numbers[0])}"
+    names = _header_names(where, lines.record(0), lines.encoding, layout)
     if not any(names):
         raise LandingRefused(
-            f"{path.name} line 1",
+            where,
             "the header is blank",
             expected="the names of the columns",
             remedy="Set header: false in the contract, or ask for the file again.",
@@ -68,30 +102,25 @@ def _take_header(path: Path, lines: Lines, layout: Layout) -> tuple[list[str], L
     doubled = sorted({n for n in names if names.count(n) > 1})
     if doubled:
         raise LandingRefused(
-            f"{path.name} line 1",
+            where,
             f"column {masked_text(doubled[0])!r} stands twice in the header",
             expected="each column once",
             remedy="Ask the channel which of them is meant, and for the file again.",
         )
-    rest = Lines(
-        lines.data,
-        lines.starts[1:],
-        lines.ends[1:],
-        lines.base,
-        lines.first_line,
-        lines.line_numbers[1:],
-    )
-    return names, rest
+    return names, lines.part(1, len(lines))
 
 
-def _header_names(path: Path, record: bytes, layout: Layout) -> list[str]:
-    where = f"{path.name} line 1"
+def _header_names(
+    where: str, record: bytes, encoding: str, layout: Layout
+) -> list[str]:
     try:
         rows = list(
             csv.reader(
-                io.StringIO(record.decode(layout.encoding)),
+                io.StringIO(record.decode(encoding)),
                 delimiter=layout.delimiter,
                 quotechar=layout.quote or None,
+                escapechar=layout.escape or None,
+                doublequote=not layout.escape,
                 quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
             )
         )
@@ -114,61 +143,133 @@ def _header_names(path: Path, record: bytes, layout: Layout) -> list[str]:
     return [name.strip() for name in rows[0]] if rows else []
 
 
-def _chunk(
-    path: Path,
-    lines: Lines,
-    layout: Layout,
-    header: list[str],
-    columns: tuple[str, ...],
-) -> Chunk:
-    text, decodes, starts, ends = decode_records(lines, layout.encoding)
-    shape = _shape(text, starts, ends, layout, len(header))
-    shape.reasons[~decodes] = "bad_encoding"
-    good = np.flatnonzero(shape.reasons == "")
-    rows = _parse(path, text, starts, ends, good, layout, header)
-    wanted = [name for name in columns if name in header]
+def _chunk(table: _Table, lines: Lines) -> Chunk:
+    decoded = decode_records(lines)
+    rows = _regular(table, lines, decoded)
+    good: npt.NDArray[np.intp] | None = None
+    malformed = Malformed()
+    if rows is None:
+        shape = _shape(decoded, table.layout, len(table.header))
+        shape.reasons[~decoded.good] = "bad_encoding"
+        good = np.flatnonzero(shape.reasons == "")
+        rows = _parse(table, _body(decoded, good), len(good), _longest(decoded))
+        if rows is None:
+            raise _disagreement(table, len(good))
+        malformed = _malformed(lines, shape, len(table.header))
+    wanted = [name for name in table.columns if name in table.header]
     return Chunk(
-        rows=rows.select(wanted),
-        lines=lines.line_numbers[good],
-        offsets=lines.starts[good] + lines.base,
-        ends=lines.ends[good] + lines.base,
-        record_count=len(lines.starts),
+        rows=rows.select([*wanted, *table.extra]),
+        lines=lines.line_numbers if good is None else lines.line_numbers[good],
+        record_count=len(lines),
         raw=lines.data,
-        malformed=_malformed(lines, shape, len(header), layout.encoding),
-        missing_columns=tuple(n for n in columns if n not in header),
-        extra_columns=tuple(n for n in header if n not in columns),
         base=lines.base,
+        spans=partial(lines.spans, good),
+        malformed=malformed,
+        missing_columns=table.missing,
+        extra_columns=table.extra,
     )
 
 
-def _shape(
-    text: bytes, starts: Int64s, ends: Int64s, layout: Layout, width: int
-) -> _Shape:
+def _regular(table: _Table, lines: Lines, decoded: Decoded) -> pa.Table | None:
+    """Return the rows of a chunk without any irregular record, else None.
+
+    Without quotes and escapes every line end is a record's end to the parser too, and
+    so is a carriage return: where its rows are as many as the records, they are the
+    same ones.
+    """
+    if not len(lines) or not decoded.all_good:
+        return None
+    start, end = 0, len(decoded.text)
+    if decoded.text is lines.data:
+        start, end = lines.body
+    elif len(lines.data) != sum(lines.body):  # some of its records only
+        start, end = int(decoded.starts[0]), int(decoded.ends[-1])
+    marks = (table.layout.quote, table.layout.escape)
+    if any(m and decoded.text.find(m.encode(), start, end) >= 0 for m in marks):
+        return None
+    try:
+        rows = _parse(table, memoryview(decoded.text)[start:end], len(lines), 0)
+    except pa.ArrowInvalid:
+        return None
+    return None if rows is None or _has_empty_row(rows) else rows
+
+
+def _has_empty_row(rows: pa.Table) -> bool:
+    """Whether a row has no value at all: to the parser a blank line is one."""
+    if rows.num_columns == 1:
+        return False
+    is_empty: pa.ChunkedArray | None = None
+    for column in rows.columns:
+        nothing = pc.equal(pc.binary_length(column), 0)
+        is_empty = nothing if is_empty is None else pc.and_(is_empty, nothing)
+        if not pc.any(is_empty).as_py():
+            return False
+    return True
+
+
+def _longest(decoded: Decoded) -> int:
+    return int((decoded.ends - decoded.starts).max()) if len(decoded.starts) else 0
+
+
+def _body(decoded: Decoded, good: npt.NDArray[np.intp]) -> memoryview:
+    """Return the text of the good records: stretches of them are copied as one."""
+    if not len(good):
+        return memoryview(b"")
+    breaks = np.flatnonzero(np.diff(good) != 1)
+    firsts = good[np.concatenate(([0], breaks + 1))]
+    lasts = good[np.concatenate((breaks, [len(good) - 1]))]
+    text = decoded.text
+    stretches = [
+        text[begin:end]
+        for begin, end in zip(
+            decoded.starts[firsts].tolist(), decoded.ends[lasts].tolist(), strict=True
+        )
+    ]
+    return memoryview(b"\n".join(stretches) + b"\n")
+
+
+def _shape(decoded: Decoded, layout: Layout, width: int) -> _Shape:
+    text, starts, ends = decoded.text, decoded.starts, decoded.ends
+    dialect = Dialect("utf-8", layout.quote, layout.escape)
     array = np.frombuffer(text, np.uint8)
     reasons = np.full(len(starts), "", dtype=object)
-    delimiters = _positions(array, layout.delimiter, starts)
-    quotes = _positions(array, layout.quote, starts)
-    if len(quotes):
-        _judge_quotes(array, quotes, starts, ends, layout, reasons)
-        record = np.searchsorted(starts, delimiters, side="right") - 1
-        first_quote = np.searchsorted(quotes, starts)
-        inside = (np.searchsorted(quotes, delimiters) - first_quote[record]) % 2 == 1
-        delimiters = delimiters[~inside]
+    delimiters = _from_first(positions(text, layout.delimiter, "utf-8"), starts)
+    delimiters = unescaped(text, delimiters, dialect)
+    quotes = _from_first(quote_positions(text, dialect), starts)
     counts = (
         np.searchsorted(delimiters, ends) - np.searchsorted(delimiters, starts) + 1
     ).astype(np.int64)
+    if len(quotes):
+        _judge_quotes(array, quotes, starts, ends, layout, reasons)
+        counts -= _quoted_delimiters(delimiters, quotes, starts)
     reasons[(reasons == "") & (counts != width)] = "wrong_column_count"
     reasons[ends == starts] = "blank_line" if width > 1 else ""
-    _judge_carriage_returns(array, starts, ends, layout, quotes, reasons)
+    _judge_carriage_returns(text, starts, ends, layout, quotes, reasons)
+    if layout.escape:
+        bare = unescaped(text, ends, dialect)
+        reasons[~np.isin(ends, bare)] = "escaped_line_end"
     return _Shape(reasons, counts)
 
 
-def _positions(array: npt.NDArray[np.uint8], mark: str, starts: Int64s) -> Int64s:
-    """Return where a mark stands, from the first record on: a header is no record."""
-    if not mark or not len(starts):
-        return np.empty(0, np.int64)
-    found: Int64s = np.flatnonzero(array == ord(mark)).astype(np.int64)
-    return found[np.searchsorted(found, starts[0]) :]
+def _quoted_delimiters(delimiters: Int64s, quotes: Int64s, starts: Int64s) -> Int64s:
+    """Return how many delimiters of each record stand between an opening and a closing.
+
+    What a quote that is never closed hides does not matter: its record is no row.
+    """
+    record = np.searchsorted(starts, quotes, side="right") - 1
+    place = np.arange(len(quotes)) - np.searchsorted(quotes, starts)[record]
+    opening = np.flatnonzero((place[:-1] % 2 == 0) & (record[:-1] == record[1:]))
+    before = np.searchsorted(delimiters, quotes)
+    hidden = before[opening + 1] - before[opening]
+    found = np.bincount(record[opening], weights=hidden, minlength=len(starts))
+    return found.astype(np.int64)
+
+
+def _from_first(marks: Int64s, starts: Int64s) -> Int64s:
+    """Return the marks from the first record on: a header is no record."""
+    if not len(starts):
+        return marks[:0]
+    return marks[np.searchsorted(marks, starts[0]) :]
 
 
 def _judge_quotes(
@@ -198,7 +299,7 @@ def _judge_quotes(
 
 
 def _judge_carriage_returns(
-    array: npt.NDArray[np.uint8],
+    text: bytes,
     starts: Int64s,
     ends: Int64s,
     layout: Layout,
@@ -206,7 +307,7 @@ def _judge_carriage_returns(
     reasons: npt.NDArray[np.object_],
 ) -> None:
     """Mark records with a lone carriage return: the parser takes it for a line end."""
-    returns = _positions(array, "\r", starts)
+    returns = _from_first(positions(text, "\r", "utf-8"), starts)
     if layout.multiline:
         # Whole records have whole quotes, so parity from the first record on is right.
         returns = returns[np.searchsorted(quotes, returns) % 2 == 0]
@@ -218,34 +319,29 @@ def _judge_carriage_returns(
 
 
 def _parse(
-    path: Path,
-    text: bytes,
-    starts: Int64s,
-    ends: Int64s,
-    good: npt.NDArray[np.intp],
-    layout: Layout,
-    header: list[str],
-) -> pa.Table:
-    if not len(good):
+    table: _Table, body: memoryview, due_rows: int, longest: int
+) -> pa.Table | None:
+    """Return the rows of some records, None where the parser finds more or fewer.
+
+    Raises:
+        pa.ArrowInvalid: A record has too many fields or too few.
+    """
+    header, layout = table.header, table.layout
+    if not due_rows:
         return pa.table({name: pa.array([], pa.string()) for name in header})
-    if len(good) == len(starts):
-        body = memoryview(text)[int(starts[0]) :]
-    else:
-        body = memoryview(
-            b"\n".join(text[int(starts[i]) : int(ends[i])] for i in good) + b"\n"
-        )
-    table = pa_csv.read_csv(
+    rows = pa_csv.read_csv(
         pa.py_buffer(body),
         read_options=pa_csv.ReadOptions(
             column_names=header,
             use_threads=False,
             # The parser refuses a record that is longer than two blocks.
-            block_size=max(_BLOCK_BYTES, int((ends - starts).max()) + 2),
+            block_size=max(_BLOCK_BYTES, longest + 2),
         ),
         parse_options=pa_csv.ParseOptions(
             delimiter=layout.delimiter,
             quote_char=layout.quote or False,
-            double_quote=True,
+            double_quote=not layout.escape,
+            escape_char=layout.escape or False,
             newlines_in_values=layout.multiline,
             ignore_empty_lines=False,
         ),
@@ -253,33 +349,31 @@ def _parse(
             column_types=dict.fromkeys(header, pa.string()),
             strings_can_be_null=False,
             quoted_strings_can_be_null=False,
+            check_utf8=False,  # the whole text is UTF-8 already
         ),
     )
-    if table.num_rows != len(good):
-        raise LandingRefused(
-            path.name,
-            "the parser and the record count disagree",
-            expected=f"{len(good):,} rows",
-            found=f"{table.num_rows:,}",
-            remedy="Nothing was landed. Check delimiter and quote in the contract.",
-        )
-    return table
+    return rows if rows.num_rows == due_rows else None
 
 
-def _malformed(
-    lines: Lines, shape: _Shape, width: int, encoding: str
-) -> tuple[Malformed, ...]:
+def _disagreement(table: _Table, due_rows: int) -> LandingRefused:
+    return LandingRefused(
+        table.path.name,
+        "the parser and the record count disagree",
+        expected=f"{due_rows:,} rows",
+        remedy="Nothing was landed. Check delimiter and quote in the contract.",
+    )
+
+
+def _malformed(lines: Lines, shape: _Shape, width: int) -> Malformed:
     bad = np.flatnonzero(shape.reasons != "")
-    return tuple(
-        Malformed(
-            line=int(lines.line_numbers[i]),
-            offset=int(lines.starts[i] + lines.base),
-            reason=str(shape.reasons[i]),
-            raw=lines.record(int(i)),
-            expected=encoding
-            if shape.reasons[i] == "bad_encoding"
-            else f"{width} columns",
-            found=f"{int(shape.field_counts[i])} columns",
-        )
-        for i in bad
+    starts, ends = lines.starts[bad].tolist(), lines.ends[bad].tolist()
+    reasons = shape.reasons[bad].tolist()
+    due = {"bad_encoding": lines.encoding}
+    return Malformed(
+        lines=lines.line_numbers[bad].tolist(),
+        offsets=[lines.base + start for start in starts],
+        reasons=reasons,
+        expected=[due.get(reason, f"{width} columns") for reason in reasons],
+        found=[f"{count} columns" for count in shape.field_counts[bad].tolist()],
+        raw=[lines.data[b:e] for b, e in zip(starts, ends, strict=True)],
     )

@@ -34,7 +34,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no format of files": (feed("f", [key()], {**CSV, "format": "xls"}), "format"),
     "unknown key of a layout": (feed("f", [key()], {**CSV, "sep": ";"}), "sep"),
     "layout that is no mapping": (feed("f", [key()], "csv"), "layout"),  # type: ignore[arg-type]
-    "unknown encoding": (feed("f", [key()], {**CSV, "encoding": "utf-16"}), "gb18030"),
+    "unknown encoding": (feed("f", [key()], {**CSV, "encoding": "utf-7"}), "gb18030"),
     "long delimiter": (feed("f", [key()], {**CSV, "delimiter": "||"}), "delimiter"),
     "foreign delimiter": (feed("f", [key()], {**CSV, "delimiter": "§"}), "delimiter"),
     "empty delimiter": (feed("f", [key()], {**CSV, "delimiter": ""}), "delimiter"),

@@ -27,7 +27,7 @@ def test_dates_are_those_with_a_partition_in_order(channel: Channel) -> None:
     contract = channel.agree(feed("f", [key()], CSV))
     for day in (date(2026, 3, 2), DAY):
         channel.day = day
-        channel.deliver(b"id\n1\n")
+        channel.deliver(f"id\n{day}\n".encode())
         channel.land(contract)
     lake, only = channel.lake, contract.feed("f")
     assert lake.dates(only) == [DAY, date(2026, 3, 2)]

@@ -484,9 +484,8 @@ def test_no_fixed_width_record_is_lost_whatever_happened_to_the_bytes(
         assert landed.records_in == landed.landed + landed.rejected == due
         for row in channel.rows(contract):
             record = data.split(b"\n")[row["source_line"] - 1].removesuffix(b"\r")
-            said = record.decode("gbk")
-            assert said[:3].strip(" ") == row["id"]
-            assert said[3:].strip(" ") == (row["name"] or "")
+            assert record[:3].decode("gbk").strip(" ") == row["id"]
+            assert record[3:].decode("gbk").strip(" ") == (row["name"] or "")
 
 
 @settings(max_examples=30, deadline=None)

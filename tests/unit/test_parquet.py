@@ -85,7 +85,6 @@ DAMAGED = {
     "magic only": b"PAR1PAR1",
     "broken footer": WHOLE[:-60] + bytes(52) + WHOLE[-8:],
     "doubled column": packed(pa.table([["1"], ["2"]], names=["id", "id"])),
-    "nested column": packed(pa.table({"id": [["1"]]})),
     "bytes that are no text": packed(pa.table({"id": [b"\xff\xfe"]})),
     "renamed and empty": packed(pa.table({"idd": pa.array([], pa.string())})),
 }

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from ingestion.errors import LandingRefused, SettingsError
 from ingestion.tokens import (
     Keys,
+    Tokeniser,
     card_token,
     is_card_number,
     load_keys,
     mask_column,
     masked_text,
     seal,
-    tokenise,
     unseal,
 )
 from tests.conftest import KEYS, Channel, column, feed, key
@@ -131,13 +131,11 @@ def test_masking_keeps_rows_in_place() -> None:
 
 
 def test_one_card_has_one_token_however_it_is_written() -> None:
-    tokens, last4, wrong = tokenise(
-        pa.chunked_array([[VISA, "4111 1111 1111 1111", "4111-1111-1111-111 1"]]), KEYS
-    )
-    assert len(set(tokens.to_pylist())) == 1
-    assert set(last4.to_pylist()) == {"1111"}
-    assert not any(wrong.to_pylist())
-    assert VISA not in tokens.to_pylist()[0]
+    written = [VISA, "4111 1111 1111 1111", "4111-1111-1111-111 1"]
+    found = Tokeniser(KEYS).tokenise(pa.chunked_array([written]))
+    assert set(found.tokens.to_pylist()) == {card_token(VISA, KEYS)}
+    assert set(found.last4.to_pylist()) == {"1111"}
+    assert not found.wrong.any()
 
 
 def test_other_keys_and_other_cards_give_other_tokens() -> None:
@@ -148,16 +146,45 @@ def test_other_keys_and_other_cards_give_other_tokens() -> None:
 
 def test_what_is_no_card_number_is_at_fault_and_what_is_empty_is_not() -> None:
     column = pa.chunked_array([[NOT_LUHN, "", None, "NONE", "x", VISA]])
-    tokens, last4, wrong = tokenise(column, KEYS, ("NONE",))
-    assert wrong.to_pylist() == [True, False, False, False, True, False]
-    assert [bool(t) for t in tokens.to_pylist()] == [False] * 5 + [True]
-    assert last4.to_pylist() == [None] * 5 + ["1111"]
+    found = Tokeniser(KEYS).tokenise(column, ("NONE",))
+    assert found.wrong.tolist() == [True, False, False, False, True, False]
+    assert [bool(t) for t in found.tokens.to_pylist()] == [False] * 5 + [True]
+    assert found.last4.to_pylist() == [None] * 5 + ["1111"]
+
+
+def with_check_digit(stem: str) -> str:
+    return next(stem + d for d in "0123456789" if is_card_number(stem + d))
+
+
+@given(
+    stems=st.lists(st.from_regex(r"[0-9]{12,18}", fullmatch=True), min_size=1),
+    picks=st.lists(st.integers(0, 10**6), min_size=1, max_size=200),
+)
+def test_tokens_are_hmac_sha_256_however_many_and_in_whatever_order(
+    stems: list[str], picks: list[int]
+) -> None:
+    numbers = [with_check_digit(stem) for stem in stems]
+    tokeniser = Tokeniser(KEYS)
+    for first in range(0, len(picks), 50):  # several chunks share what is remembered
+        chunk = [numbers[p % len(numbers)] for p in picks[first : first + 50]]
+        found = tokeniser.tokenise(pa.chunked_array([chunk]))
+        assert found.tokens.to_pylist() == [card_token(n, KEYS) for n in chunk]
+        assert found.last4.to_pylist() == [n[-4:] for n in chunk]
+
+
+def test_more_cards_than_the_table_first_has_room_for_keep_their_tokens() -> None:
+    numbers = [with_check_digit(f"62284{n:010}") for n in range(40_000)]
+    tokeniser = Tokeniser(KEYS)
+    for chunk in (numbers[:30_000], numbers, numbers[::-1]):
+        found = tokeniser.tokenise(pa.chunked_array([chunk]))
+        sampled = found.tokens.to_pylist()[::997]
+        assert sampled == [card_token(n, KEYS) for n in chunk[::997]]
 
 
 def test_a_sealed_record_opens_with_its_key_only() -> None:
-    sealed = seal(b"raw", KEYS)
+    sealed, again = seal([b"raw", b"raw"], KEYS)
     assert b"raw" not in sealed
-    assert seal(b"raw", KEYS) != sealed
+    assert again != sealed
     assert unseal(sealed, KEYS) == b"raw"
     with pytest.raises(InvalidTag):
         unseal(sealed, Keys(KEYS.token, b"x" * 32))
