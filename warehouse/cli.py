@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import sys
 from collections.abc import Iterable
@@ -29,6 +30,7 @@ app.add_typer(contract_app, name="contract")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Dated = Annotated[str, typer.Option("--date", help="Business date, YYYY-MM-DD.")]
+OfDate = Annotated[str, typer.Argument(metavar="DATE", help="Business date.")]
 Channel = Annotated[str, typer.Argument(help="A channel of the contracts.")]
 
 
@@ -256,6 +258,56 @@ def status(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def landings(channel: Channel, day: OfDate, as_json: AsJson = False) -> None:
+    """List what is landed of a channel for a date, and what it took the place of."""
+    from warehouse.stations import landings_of
+
+    _answer(landings_of(open_bank(), channel, _day(day)), as_json, "landings")
+
+
+@app.command()
+def rejects(
+    channel: Channel,
+    day: OfDate,
+    feed: Annotated[str | None, typer.Option(help="One feed of the channel.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Rejects shown.")] = 50,
+    export: Annotated[
+        bool, typer.Option("--export", help="Write all as CSV for the source system.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a channel's landings of a date rejected, and why."""
+    from warehouse.rejects import export_rejects, rejects_of
+
+    bank = open_bank()
+    if export:
+        paths = export_rejects(bank, channel, _day(day), feed)
+        _answer(({"file": str(path)} for path in paths), as_json, "exported")
+        return
+    rows = rejects_of(bank, channel, _day(day), feed)
+    shown = list(itertools.islice(rows, limit))
+    left = sum(1 for _ in rows)
+    listed = ({k: v for k, v in vars(r).items() if k != "record"} for r in shown)
+    _answer(listed, as_json, f"rejects of {channel} {day}")
+    if left and not as_json:
+        typer.echo(f"and {left:,} more: see them with --limit, or all with --export")
+
+
+@app.command()
+def scan(as_json: AsJson = False) -> None:
+    """Search all that was written for card numbers; exit 1 when one is found."""
+    from warehouse.scan import scan_bank
+
+    found = scan_bank(open_bank())
+    if as_json or found.findings:
+        _answer((vars(f) for f in found.findings), as_json, "card numbers")
+    if not as_json:
+        typer.echo(found.line())
+    if found.findings:
+        raise typer.Exit(1)
+
+
+@app.command()
 def editions(as_json: AsJson = False) -> None:
     """List the editions, oldest first."""
     bank = open_bank()
@@ -340,6 +392,27 @@ def contract_lint(as_json: AsJson = False) -> None:
         typer.echo("every contract is valid")
     if problems:
         raise typer.Exit(2)
+
+
+@contract_app.command("propose")
+def contract_propose(
+    channel: Annotated[str, typer.Argument(help="A channel, known or new.")],
+    file: Annotated[Path, typer.Argument(help="A file of it.", exists=True)],
+    feed: Annotated[
+        str | None, typer.Option(help="The feed; by the file's name if not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draft the contract that reads a file: of a new feed, or of a changed one."""
+    from warehouse.proposals import propose
+
+    proposed = propose(open_bank(), channel, file, feed)
+    if as_json:
+        _answer([vars(proposed)], True, "")
+        return
+    typer.echo(proposed.difference or "the contract reads this file as it is")
+    for note in proposed.notes:
+        typer.echo(f"- {note}")
 
 
 @contract_app.command("show")

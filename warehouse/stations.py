@@ -159,3 +159,27 @@ def missing_feeds(bank: Bank, channel: str, business_date: date) -> list[Feed]:
         for feed in bank.contract(channel).feeds
         if not is_complete(feed, bank.settings.extracts, business_date)
     ]
+
+
+def landings_of(bank: Bank, channel: str, business_date: date) -> list[dict[str, Any]]:
+    """Return what is landed of each feed for a date, and the landings it replaced."""
+    shown = ("sequence", "records_in", "landed", "rejected")
+    rows: list[dict[str, Any]] = []
+    for feed in bank.contract(channel).feeds:
+        standing = bank.lake.standing(feed, business_date)
+        earlier = bank.lake.superseded(feed, business_date)
+        states = [("superseded", m) for m in earlier]
+        states += [("stands", standing)] if standing else []
+        for state, manifest in states:
+            rows.append(
+                {
+                    "feed": feed.name,
+                    "state": state,
+                    "files": ", ".join(manifest["files"]),
+                    **{name: manifest[name] for name in shown},
+                    "sums": ", ".join(f"{k} {v}" for k, v in manifest["sums"].items()),
+                    "fingerprint": manifest["fingerprint"][:12],
+                    "superseded_controls": ", ".join(manifest["superseded"]),
+                }
+            )
+    return rows
