@@ -20,7 +20,7 @@ and rewrites this page; `--scale small` proves in seconds that a script works.
 
 
 def main() -> None:
-    scripts = sorted(p for p in HERE.glob("*.py") if p != Path(__file__).resolve())
+    scripts = sorted(p for p in HERE.glob("[a-z]*.py") if p != Path(__file__).resolve())
     rows = [_row(_run(script)) for script in scripts]
     (HERE / "README.md").write_text(_HEAD + "".join(rows), encoding="utf-8")
 

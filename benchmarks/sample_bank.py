@@ -10,12 +10,8 @@ from frames that are ready in memory. A day before the first round warms up both
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +25,7 @@ import pyarrow as pa
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks._report import report  # noqa: E402
 from ingestion.contract import load_contracts  # noqa: E402
 from ingestion.sample.bank import SampleBank, open_bank  # noqa: E402
 from ingestion.sample.calendar_day import Day  # noqa: E402
@@ -129,32 +126,6 @@ def shortfalls(figures: dict[str, float]) -> list[str]:
     return missed
 
 
-def machine() -> str:
-    """Return what the figures were measured on."""
-    cores = len(os.sched_getaffinity(0))
-    return f"{platform.machine()}, {cores} cores, Python {platform.python_version()}"
-
-
-def commit() -> str:
-    """Return the commit of the code, empty outside a repository."""
-    found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return found.stdout.strip() if found.returncode == 0 else ""
-
-
-def report(scale: str, figures: dict[str, float], ratio: float) -> None:
-    """Print the table that people read."""
-    print(f"Sample bank, {CUSTOMERS[scale]:,} customers ({machine()})")
-    for name, value in figures.items():
-        print(f"  {name.replace('_', ' '):32}{value:>14,}")
-    print(f"  {'against pandas.to_csv':32}{ratio:>13.1f}x")
-
-
 def main() -> int:
     """Measure, print the table and, if asked, one JSON object as the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -166,22 +137,14 @@ def main() -> int:
     figures = figures_of(rates, opened)
     ratio = figures["event_rows_per_second"] / figures["pandas_csv_rows_per_second"]
     short = shortfalls(figures) if options.scale == "full" else []
-    report(options.scale, figures, ratio)
-    for line in short:
-        print(f"  missed: {line}")
-    if options.json:
-        print(
-            json.dumps(
-                {
-                    "name": "sample_bank",
-                    "figures": figures,
-                    "ratios": {"events_to_pandas_csv": round(ratio, 2)},
-                    "machine": machine(),
-                    "commit": commit(),
-                    "short": short,
-                }
-            )
-        )
+    report(
+        "sample_bank",
+        f"Sample bank, {CUSTOMERS[options.scale]:,} customers",
+        figures,
+        {"events_to_pandas_csv": ratio},
+        short,
+        as_json=options.json,
+    )
     return 0
 
 
