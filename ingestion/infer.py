@@ -42,6 +42,7 @@ _NAMES = {
         r"note|memo|remark|comment|body|subject|备注|摘要", re.IGNORECASE
     ),
 }
+_NUMBER_LIKE = "^[0-9.,'() \u00a0+-]+$"
 _IDENTIFIER = re.compile(
     r"(^|_)(id|no|nr|num|number|code|key)$|号$|编号", re.IGNORECASE
 )
@@ -98,9 +99,11 @@ def _candidates(
     for layout in (*_MOMENTS, *_DATES):
         is_date = layout in _DATES
         yield "date" if is_date else "timestamp", None, {"date_formats": [layout]}
-    yield "date", None, {"__iso__": 10}
-    yield "timestamp", None, {}
-    if is_padded or longest > 24 or _IDENTIFIER.search(name):
+    if pc.all(pc.match_substring_regex(distinct, "^[0-9]{4}[-/][0-9]")).as_py():
+        yield "date", None, {"__iso__": 10}
+        yield "timestamp", None, {}
+    is_number = pc.all(pc.match_substring_regex(distinct, _NUMBER_LIKE)).as_py()
+    if not is_number or is_padded or longest > 24 or _IDENTIFIER.search(name):
         return
     yield "integer", None, {}
     for scale in (2, 4, 8):

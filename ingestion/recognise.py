@@ -19,8 +19,12 @@ from ingestion.errors import LandingRefused
 from ingestion.formats.byte_lines import ENCODINGS, read_blocks
 
 _SAMPLE_BYTES = 1 << 20
+_GUESS_BYTES = 1 << 15
 _DELIMITERS = ",;\t|^~"
 _MAIL_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t]")
+_MAIL_SIGN = re.compile(
+    rb"^(From|To|Subject|Date|Received|Message-ID|Return-Path):", re.I | re.M
+)
 # Tried in this order where nothing else tells; each of them fails on most others.
 _LIKELY = ("gb18030", "big5", "cp1250", "cp1252", "latin-1")
 _AGREE = 0.9
@@ -55,6 +59,14 @@ def recognise(path: Path) -> Recognised:
     if head.startswith(b"From "):
         return Recognised({"format": "mbox", **base}, MAIL_COLUMNS)
     encoding = _encoding(head)
+    if not encoding.startswith("utf-16") and head.count(b"\0") > len(head) // 50:
+        raise LandingRefused(
+            path.name,
+            "is neither text nor Parquet",
+            expected="CSV, fixed width, JSON lines, Parquet, mbox or eml",
+            found=f"bytes that begin with {head[:8].hex(' ')}",
+            remedy="Ask the channel for an export in one of these.",
+        )
     text = _whole_lines(head, encoding, is_cut=len(head) >= _SAMPLE_BYTES)
     base |= {} if encoding == "utf-8" else {"encoding": encoding}
     keys = _json_keys(text)
@@ -89,7 +101,8 @@ def _head(path: Path) -> bytes:
 def _encoding(head: bytes) -> str:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if head[1:200:2].count(0) > 50 or head[0:200:2].count(0) > 50:
+    zeros = sorted((head[0:400:2].count(0), head[1:400:2].count(0)))
+    if zeros[1] > max(len(head[:400]) // 8, 4 * zeros[0]):
         return "utf-16"
     body = head.removeprefix(b"\xef\xbb\xbf")
     try:
@@ -98,7 +111,7 @@ def _encoding(head: bytes) -> str:
         pass
     else:
         return "utf-8"
-    best = from_bytes(head).best()
+    best = from_bytes(head[:_GUESS_BYTES]).best()
     guessed = best.encoding.replace("_", "-") if best else ""
     if guessed in {"gb2312", "gbk", "gb18030", "hz"}:
         return "gb18030"
@@ -146,9 +159,10 @@ def _leaves(record: dict[str, Any], above: str = "") -> list[str]:
 
 def _is_mail(head: bytes) -> bool:
     lines = head.splitlines()[:3]
-    return len(lines) > 1 and all(
+    are_headers = len(lines) > 1 and all(
         _MAIL_HEADER.match(line) or line[:1] in b" \t" for line in lines if line
     )
+    return are_headers and len(_MAIL_SIGN.findall(head[:_GUESS_BYTES])) > 1
 
 
 def _delimited(text: str, base: dict[str, Any]) -> Recognised | None:
@@ -183,8 +197,8 @@ def _table(
     layout: dict[str, Any], rows: list[list[str]], width: int, delimiter: str
 ) -> Recognised:
     notes: list[str] = []
-    rows = [row for row in rows if row]
     first = next(n for n, row in enumerate(rows) if len(row) == width)
+    rows = rows[:first] + [row for row in rows[first:] if row]
     if first:
         layout["preamble"] = first
         notes.append(f"the first {first} lines have other fields: taken as preamble")

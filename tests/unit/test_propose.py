@@ -144,6 +144,13 @@ def test_a_draft_shows_no_card_number(channel: Channel) -> None:
     assert VISA not in json.dumps([proposal.text, *proposal.notes])
 
 
+def test_a_program_file_is_no_extract(tmp_path: Path) -> None:
+    file = tmp_path / "f.msg"
+    file.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(300) + b"abc" * 200)
+    with pytest.raises(LandingRefused, match="neither text nor Parquet"):
+        recognise(file)
+
+
 def test_there_are_files_to_draft_from() -> None:
     cases: list[Any] = list(FILES)
     assert len(cases) > 8
