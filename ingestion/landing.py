@@ -20,15 +20,11 @@ from ingestion.contract import Contract, Feed
 from ingestion.contract_lines import contract_place
 from ingestion.errors import LandingRefused
 from ingestion.extract import Extract, Verdict, find_extract
-from ingestion.formats.csv import read_csv
-from ingestion.formats.fixed_width import read_fixed_width
-from ingestion.formats.json_lines import read_json_lines
-from ingestion.formats.mbox import read_eml, read_mbox
-from ingestion.formats.parquet import read_parquet
 from ingestion.formats.trailer import Claims
 from ingestion.identifiers import quoted, text_literal
 from ingestion.lake import PART, Lake
 from ingestion.plain_forms import one_array
+from ingestion.readers import parses_of
 from ingestion.reconcile import Count, hold_ceiling, reconcile
 from ingestion.records import Parse
 from ingestion.rejects import REJECT_SCHEMA
@@ -157,6 +153,7 @@ def _warnings(extract: Extract, count: Count) -> tuple[str, ...]:
         )
     said += [_missing_line(feed, name, tuple(count.extra)) for name in count.missing]
     said += [_codes_line(feed, *item) for item in sorted(count.unknown_codes.items())]
+    said += [_fault_line(feed, *item) for item in sorted(count.faults.items())]
     if count.unreadable and feed.summed_columns:
         said.append(
             f"{count.unreadable:,} rows have no readable value for the control sums"
@@ -168,7 +165,7 @@ def _warnings(extract: Extract, count: Count) -> tuple[str, ...]:
                 f"{elsewhere:,} of {count.landed:,} rows are of other days than "
                 f"{extract.business_date} by {feed.delivery.date_column!r}"
             )
-    return tuple(said)
+    return tuple(line for line in said if line)
 
 
 def _missing_line(feed: Feed, physical: str, extra: tuple[str, ...]) -> str:
@@ -182,31 +179,23 @@ def _missing_line(feed: Feed, physical: str, extra: tuple[str, ...]) -> str:
     )
 
 
+def _fault_line(feed: Feed, fault: tuple[str, str, str], rows: int) -> str:
+    column, reason, expected = fault
+    if reason == "unknown_code":
+        return ""
+    place = contract_place(feed.contract_path, feed.name, column)
+    many = f"{rows:,} row{'s' if rows > 1 else ''} rejected"
+    return f"{column!r}: {many}, {reason}, expected {expected} ({place})"
+
+
 def _codes_line(feed: Feed, column: str, codes: dict[str, int]) -> str:
     common = Counter(codes).most_common(_CODES_SHOWN)
-    shown = ", ".join(f"{code!r} ({rows:,} rows)" for code, rows in common)
+    shown = ", ".join(f"{code!r} ({rows:,}x)" for code, rows in common)
     more = f" and {len(codes) - len(common)} more" if len(codes) > len(common) else ""
     place = contract_place(feed.contract_path, feed.name, column)
     return (
         f"unknown codes of {column!r}: {shown}{more}; add them to its codes ({place})"
     )
-
-
-def parses_of(feed: Feed, path: Path, claims: Claims) -> Iterator[Parse]:
-    """Yield what parses the records of one file of a feed, in order."""
-    layout, columns = feed.layout, feed.physical_columns
-    if layout.format == "csv":
-        return read_csv(path, layout, columns, claims)
-    if layout.format == "fixed_width":
-        widths = {c.sources[0]: int(c.width or 0) for c in feed.columns if c.sources}
-        return read_fixed_width(path, layout, widths, claims)
-    if layout.format == "json_lines":
-        return read_json_lines(path, layout, columns, claims)
-    if layout.format == "parquet":
-        return read_parquet(path, layout, columns)
-    if layout.format == "eml":
-        return read_eml(path, columns)
-    return read_mbox(path, columns)
 
 
 def _stage(
@@ -221,9 +210,11 @@ def _stage(
     ):
         for file in extract.files:
             parses = parses_of(extract.feed, file, claims)
+            before = count.records
             for typed in _in_order(pool, typer, file, parses):
                 _add(count, typed)
                 writer.write(typed)
+            count.records_by_file[file.name] = count.records - before
     return claims
 
 
@@ -309,10 +300,14 @@ def _add(count: Count, typed: TypedChunk) -> None:
     for column, codes in typed.unknown_codes.items():
         known = Counter(count.unknown_codes.get(column, {})) + codes
         count.unknown_codes[column] = dict(known)
-    counted = typed.rejects.column("reason_code").value_counts()
+    keys = ["column_name", "reason_code", "expected"]
+    counted = typed.rejects.group_by(keys).aggregate([([], "count_all")])
     for entry in counted.to_pylist():
-        reason = entry["values"]
-        count.reasons[reason] = count.reasons.get(reason, 0) + entry["counts"]
+        rows, reason = entry["count_all"], entry["reason_code"]
+        count.reasons[reason] = count.reasons.get(reason, 0) + rows
+        if entry["column_name"] is not None:
+            fault = (entry["column_name"], reason, entry["expected"])
+            count.faults[fault] = count.faults.get(fault, 0) + rows
 
 
 def _in_order(

@@ -35,8 +35,8 @@ from ingestion.errors import ContractError
 from ingestion.extract import Extract
 from ingestion.formats.trailer import Claims
 from ingestion.infer import Inferred, code_name, infer, typed
-from ingestion.landing import parses_of
 from ingestion.plain_forms import one_array
+from ingestion.readers import parses_of
 from ingestion.recognise import recognise
 from ingestion.tokens import Keys
 

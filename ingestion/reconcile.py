@@ -23,6 +23,8 @@ class Count:
     on_the_day: int = 0
     sums: dict[str, Decimal] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
+    faults: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    records_by_file: dict[str, int] = field(default_factory=dict)
     unknown_codes: dict[str, dict[str, int]] = field(default_factory=dict)
     extra: dict[str, None] = field(default_factory=dict)
     missing: dict[str, None] = field(default_factory=dict)
@@ -60,6 +62,16 @@ def reconcile(extract: Extract, count: Count, claims: Claims) -> None:
             found=f"{count.records:,}",
             remedy="It may be truncated: ask the channel for it again.",
         )
+    for file in extract.control.files:
+        found = count.records_by_file.get(file.name, 0)
+        if file.rows != found:
+            raise LandingRefused(
+                f"{extract.where} {file.name}",
+                "the row count is not the control file's",
+                expected=f"{file.rows:,} rows",
+                found=f"{found:,}",
+                remedy="It may be truncated: ask the channel for it again.",
+            )
     for name in extract.feed.control.sums:
         _hold_sum(
             extract, name, extract.control.sums.get(name), count, "the control file's"

@@ -23,7 +23,7 @@ from ingestion.contract import Contract, Feed
 from ingestion.errors import LandingRefused
 from ingestion.formats.trailer import Claims
 from ingestion.identifiers import quoted
-from ingestion.landing import parses_of
+from ingestion.readers import parses_of
 from ingestion.tokens import card_numbers_in, is_card_number
 from warehouse.bank import Bank
 

@@ -53,10 +53,11 @@ def _matrix(lines: Lines, records: npt.NDArray[np.intp], total: int) -> _Bytes:
     array = np.frombuffer(lines.data, np.uint8)
     if not len(records):
         return np.empty((0, total), np.uint8)
-    stride = int(lines.starts[-1] - lines.starts[0]) // max(len(lines) - 1, 1)
     first = int(lines.starts[0])
+    stride = int(lines.starts[1]) - first if len(lines) > 1 else total + 1
     body = array[first : first + stride * len(records)]
-    is_regular = len(records) == len(lines) and stride in {total + 1, total + 2}
+    # Some records may end in LF and others in CRLF.
+    is_regular = len(records) == len(lines) and (np.diff(lines.starts) == stride).all()
     if is_regular and len(body) == stride * len(records):
         return body.reshape(len(records), stride)[:, :total]
     picked: _Bytes = array[lines.starts[records][:, None] + np.arange(total)[None, :]]

@@ -142,7 +142,7 @@ def test_new_codes_are_counted_and_named_with_the_line_to_edit(
     landed = channel.land(contract)
     assert landed.reasons == {"unknown_code": 3}
     (warning,) = landed.warnings
-    assert "'X' (2 rows), 'Y' (1 rows)" in warning
+    assert "'X' (2x), 'Y' (1x)" in warning
     assert line_of(channel, "name: state") in warning
 
 
@@ -153,3 +153,6 @@ def test_a_number_that_became_wider_is_rejected_and_not_cut(channel: Channel) ->
     landed = channel.land(contract)
     assert landed.reasons == {"not_a_integer": 2}
     assert {r["expected"] for r in channel.rejects(contract)} == {"smallint"}
+    (warning,) = landed.warnings
+    assert "'count': 2 rows rejected, not_a_integer, expected smallint" in warning
+    assert line_of(channel, "name: count") in warning

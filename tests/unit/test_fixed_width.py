@@ -92,3 +92,17 @@ def test_places_are_right_in_every_chunk(
 
 def test_there_are_cases_to_test() -> None:
     assert BAD
+
+
+@pytest.mark.parametrize("odd", range(0, 40, 3))
+def test_line_ends_may_differ_from_record_to_record(channel: Channel, odd: int) -> None:
+    columns = [key(width=3), column("name", width=5)]
+    layout = {"format": "fixed_width", "path": "f.csv"}
+    contract = channel.agree(feed("f", columns, layout))
+    records = [f"{n:03d}name{n % 10}" for n in range(40)]
+    ends = ["\r\n" if n == odd else "\n" for n in range(40)]
+    text = "".join(r + e for r, e in zip(records, ends, strict=True))
+    channel.deliver(text.encode())
+    assert channel.land(contract).landed == 40
+    found = [f"{row['id']}{row['name']}" for row in channel.rows(contract)]
+    assert found == records
