@@ -100,3 +100,19 @@ def test_no_file_names_a_package_registry() -> None:
         )
     ]
     assert named == []
+
+
+def test_every_reason_of_a_reject_is_documented() -> None:
+    text = (PROJECT / "docs" / "landing.md").read_text(encoding="utf-8")
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in (PROJECT / "ingestion").rglob("*.py")
+        if path.name in {"casting.py", "csv.py", "fixed_width.py", "json_lines.py"}
+        or path.name in {"mbox.py", "mail.py"}
+    )
+    first = "wrong|blank|bare|unclosed|stray|escaped|bad|invalid"
+    used = set(re.findall(rf'"((?:{first})_\w+)"', code))
+    used |= set(re.findall(r'"(missing_value|unknown_code|not_a_\w+)"', code))
+    used |= {f"not_a_{kind}" for kind in ("number", "integer", "date", "boolean")}
+    assert len(used) > 12
+    assert sorted(r for r in used if f"`{r}`" not in text) == []
