@@ -111,7 +111,12 @@ def _readings(column: Column, text: str) -> tuple[list[str], list[str]]:
             [_parsed(text, f) for f in column.date_formats if "%z" not in f],
         )
     # DuckDB's own cast also reads `infinity`, `epoch`, years of six digits and BC.
-    is_moment = f"substr({text}, 5, 1) in ('-', '/') and not contains({text}, '(')"
+    # What is finer than a microsecond would be cut.
+    is_fine = text_literal("[.]" + "[0-9]" * 6 + "[0-9]*[1-9]")
+    is_moment = (
+        f"substr({text}, 5, 1) in ('-', '/') and not contains({text}, '(') "
+        f"and not regexp_matches({text}, {is_fine})"
+    )
     has_offset = (
         f"(ends_with({text}, 'Z') or ends_with({text}, 'UTC') or "
         f"contains(substr({text}, 11), '+') or contains(substr({text}, 11), '-'))"
@@ -124,7 +129,12 @@ def _readings(column: Column, text: str) -> tuple[list[str], list[str]]:
 
 
 def _parsed(text: str, layout: str) -> str:
-    return f"try_strptime({text}, {text_literal(layout)})"
+    # By any format DuckDB also reads these words, as moments that nobody wrote.
+    words = text_literal("(?i)[+-]?(epoch|inf|infinity)")
+    return (
+        f"case when not regexp_full_match({text}, {words}) "
+        f"then try_strptime({text}, {text_literal(layout)}) end"
+    )
 
 
 def _plain_number(column: Column, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class _Rows:
     chunk: Chunk
     text: pa.Table
     places: Int64s | None
+    extra: pa.Table
     cards: dict[str, Typed] = field(default_factory=dict)
 
     def lines(self) -> Int64s:
@@ -137,14 +139,14 @@ class ChunkTyper:
         """Return the rows that are this feed's, where several share a file."""
         rows = self._feed.layout.rows
         if rows is None or rows.every or not chunk.rows.num_rows:
-            return _Rows(chunk, chunk.rows, None)
+            return _split(chunk, chunk.rows, None)
         connection = session()
         connection.register("text_rows", chunk.rows.select([rows.column]))
         result = connection.execute(kept_select(self._feed)).to_arrow_table()
         connection.unregister("text_rows")
         keep = result.column("keep").to_numpy()
         text = chunk.rows.filter(pa.array(keep))
-        return _Rows(chunk, text, np.flatnonzero(keep).astype(np.int64))
+        return _split(chunk, text, np.flatnonzero(keep).astype(np.int64))
 
     def _without_cards(self, rows: _Rows) -> _Rows:
         """Return the rows without any card number in them."""
@@ -156,9 +158,10 @@ class ChunkTyper:
             elif column.classification == "free_text":
                 for source in column.sources:
                     text = _masked(text, source)
-        for name in rows.chunk.extra_columns:
-            text = _masked(text, name)
-        return _Rows(rows.chunk, text, rows.places, cards)
+        extra = rows.extra
+        for name in extra.column_names:
+            extra = _masked(extra, name)
+        return _Rows(rows.chunk, text, rows.places, extra, cards)
 
     def _tokenised(
         self, text: pa.Table, column: Column, cards: dict[str, Typed]
@@ -210,7 +213,7 @@ class ChunkTyper:
         files = pa.DictionaryArray.from_arrays(
             pa.array(np.zeros(count, np.int32)), pa.array([file.name])
         )
-        extra = _extra_map(rows.text, rows.chunk.extra_columns)
+        extra = _extra_map(rows.extra, count)
         lines = pa.array(rows.lines())
         return pa.table([*values, extra, files, lines], schema=self._schema)
 
@@ -222,9 +225,7 @@ class ChunkTyper:
         unreadable = 0
         for name in self._feed.summed_columns:
             values = typed[name].values
-            scale = values.type.scale if pa.types.is_decimal(values.type) else 4
-            total = pc.sum(values.cast(pa.decimal128(38, scale))).as_py()
-            sums[name] = Decimal(total or 0).normalize() + Decimal("0.00")
+            sums[name] = _sum(values)
             if unfit is not None:
                 nothing = values.is_null().to_numpy(zero_copy_only=False)
                 unreadable += int((nothing & unfit).sum())
@@ -256,6 +257,15 @@ def _day_in_utc(
     return first, end
 
 
+def _sum(values: pa.Array) -> Decimal:
+    """Return the sum of a column: exact, but for doubles, which are not themselves."""
+    if pa.types.is_floating(values.type):
+        return Decimal(repr(math.fsum(values.drop_null().to_pylist())))
+    scale = values.type.scale if pa.types.is_decimal(values.type) else 0
+    total: Decimal | None = pc.sum(values.cast(pa.decimal256(76, scale))).as_py()
+    return total or Decimal(0)
+
+
 def _any_unfit(columns: Sequence[Bools | None]) -> Bools | None:
     found: Bools | None = None
     for unfit in columns:
@@ -282,9 +292,15 @@ def _masked(table: pa.Table, name: str) -> pa.Table:
     return table.set_column(place, name, mask_column(table.column(name)))
 
 
-def _extra_map(text: pa.Table, names: tuple[str, ...]) -> pa.Array:
+def _split(chunk: Chunk, rows: pa.Table, places: Int64s | None) -> _Rows:
+    """Return rows with the columns that the contract does not know apart."""
+    extra = rows.select(list(chunk.extra_columns))
+    return _Rows(chunk, rows.drop_columns(list(chunk.extra_columns)), places, extra)
+
+
+def _extra_map(text: pa.Table, count: int) -> pa.Array:
     """Return the values of columns that the contract does not know, a map a row."""
-    count = text.num_rows
+    names = text.column_names
     if not names or not count:
         return pa.nulls(count, _EXTRA)
     columns = [one_array(text.column(name)) for name in names]
@@ -302,7 +318,9 @@ def _missing_column(
     extract: Extract, file: Path, physical: str, logical: str | None, chunk: Chunk
 ) -> LandingRefused:
     near = difflib.get_close_matches(physical, chunk.extra_columns, n=1, cutoff=0.5)
-    found = f"the nearest is {near[0]!r}" if near else "no column like it"
+    found = "no column like it"
+    if near:
+        found = f"the nearest is {masked_text(near[0])!r}"
     place = contract_place(extract.feed.contract_path, extract.feed.name, logical)
     what = f"physicalName of {logical!r}" if logical else "layout.rows"
     return LandingRefused(

@@ -614,6 +614,11 @@ def _layout_inconsistencies(feed: Feed) -> Iterator[str]:
         layout.trailer or layout.preamble
     ):
         yield f"{feed.name}: {layout.format} has no trailer and no preamble"
+    if layout.format == "json_lines":
+        names = set(feed.physical_columns)
+        for name in sorted(names):
+            if any(other.startswith(f"{name}.") for other in names):
+                yield f"{feed.name}: {name!r} is read whole and looked into"
     if layout.trailer and layout.trailer.sums and layout.rows:
         yield f"{feed.name}: a trailer's sums are of the whole file, not of some rows"
 
@@ -625,6 +630,9 @@ def _doubled_names(feed: Feed) -> Iterator[str]:
         yield f"{feed.name}: column {name!r} stands twice"
     for name in sorted(LANDING_COLUMNS.intersection(names)):
         yield f"{feed.name}: {name} is a column that landing adds itself"
+    for name in feed.physical_columns:
+        if name.startswith(("__last4__", "__bad_card__")):
+            yield f"{feed.name}: {name!r} is a name that landing uses itself"
     sources = [name.lower() for name in feed.physical_columns]
     for name in sorted({n for n in sources if sources.count(n) > 1}):
         yield f"{feed.name}: physical columns {name!r} differ in case only"

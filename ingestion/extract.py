@@ -12,9 +12,9 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from ingestion.contract import Contract, Feed
 from ingestion.errors import LandingRefused, MissingExtract
@@ -23,12 +23,20 @@ from ingestion.errors import LandingRefused, MissingExtract
 LANDING_VERSION = "3"
 
 
+def _file_name(name: str) -> str:
+    if len(name.encode("utf-8", "surrogatepass")) > 255 or "\0" in name:
+        raise ValueError("should be the name of a file")
+    if any("\ud800" <= mark <= "\udfff" for mark in name):
+        raise ValueError("should be text")
+    return name
+
+
 class ControlledFile(BaseModel):
     """One file that a control file vouches for."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-    name: str
-    sha256: str
+    name: Annotated[str, AfterValidator(_file_name)]
+    sha256: Annotated[str, AfterValidator(str.lower)]
     rows: int
     bytes: int
 
@@ -245,7 +253,13 @@ def _read_control(where: str, path: Path, feed: Feed, day: date) -> ControlFile:
         text = path.read_text(encoding="utf-8")
         # Sums stay decimal: a double would round large ones.
         control = ControlFile(**json.loads(text, parse_float=Decimal))
-    except (ValueError, TypeError, OSError) as error:
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise LandingRefused(
             where,
             f"control file {path.name} cannot be read",
@@ -270,7 +284,7 @@ def _first_fault(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return str(error).splitlines()[0]
+    return (str(error) or repr(error)).splitlines()[0]
 
 
 def _prove(

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _PREFIX = "business_date="
 _MANIFEST = "manifest.json"
 # How far apart the same file is looked for under another date.
 _TWIN_DAYS = 31
+# Files to lock by; two dates that share one only wait for each other.
+_LOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,20 @@ class Lake:
             os.link(self.manifest(feed, business_date), staged / _MANIFEST)
             folder.parent.mkdir(parents=True, exist_ok=True)
             os.rename(staged, folder)
+
+    @contextmanager
+    def landing(self, feed: Feed, business_date: date) -> Iterator[None]:
+        """Keep other processes from landing the same feed and date meanwhile."""
+        folder = self.root / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        key = f"{feed.id} {self.landing_key(feed, business_date)}"
+        name = f"{zlib.crc32(key.encode()) % _LOCKS:02}"
+        lock = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def twin_of(
         self, feed: Feed, business_date: date, digests: tuple[str, ...]

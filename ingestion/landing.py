@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -34,6 +35,19 @@ from ingestion.typed_columns import has_few
 WORKERS = 2
 _ROW_GROUP = 100_000
 _CODES_SHOWN = 5
+_SAID_LENGTH = 200
+# What libraries raise on bytes that nobody thought of; a bank's file is no reason for a
+# traceback in the night.
+_UNFORESEEN = (
+    pa.ArrowException,
+    duckdb.Error,
+    ArithmeticError,
+    AssertionError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 # Distinct values of a sample of 1,000.
 _FEW = 750
 REJECTS = "rejects.parquet"
@@ -85,6 +99,19 @@ def land(
         LandingRefused: The extract as a whole cannot be believed; nothing is landed,
             and what would have been rejected lies beside the lake's rejects.
     """
+    with lake.landing(feed, business_date):
+        return _land(contract, feed, extracts, lake, business_date, keys, timezone)
+
+
+def _land(
+    contract: Contract,
+    feed: Feed,
+    extracts: Path,
+    lake: Lake,
+    business_date: date,
+    keys: Keys,
+    timezone: str,
+) -> Landed:
     started = time.monotonic()
     zone = feed.layout.timezone or timezone
     day = feed.delivery.date_of(business_date)
@@ -97,18 +124,7 @@ def land(
         if standing["fingerprint"] == extract.fingerprint:
             return Landed(**{**standing, "verdict": "unchanged"})
     with lake.staging() as folder:
-        count = Count()
-        try:
-            claims = _stage(extract, folder, keys, zone, count)
-            extract.prove()
-            reconcile(extract, count, claims)
-            _hold_day(extract, lake, count)
-            hold_ceiling(extract, count)
-        except LandingRefused:
-            # A file that is not the one that was sent explains all that follows.
-            extract.prove()
-            _keep_refused(lake, extract, folder, day, count)
-            raise
+        count = _believed(extract, lake, folder, keys, zone)
         if standing and list(standing.get("digests", ())) != list(extract.digests):
             lake.supersede(feed, business_date, standing)
         partitions = _commit(feed, lake, folder, day, zone, count)
@@ -126,7 +142,7 @@ def land(
         landed=count.landed,
         rejected=count.rejected,
         filtered=count.filtered,
-        sums={name: str(value) for name, value in sorted(count.sums.items())},
+        sums=count.stated_sums(),
         partitions=partitions,
         reasons=dict(sorted(count.reasons.items())),
         warnings=_warnings(extract, count),
@@ -134,6 +150,43 @@ def land(
     )
     lake.write_manifest(feed, day, asdict(landed))
     return landed
+
+
+def _believed(
+    extract: Extract, lake: Lake, folder: Path, keys: Keys, zone: str
+) -> Count:
+    """Stage an extract and return what it counted, once it can be believed.
+
+    Raises:
+        LandingRefused: It cannot; what it would have rejected is kept to look at.
+    """
+    count = Count()
+    try:
+        claims = _stage(extract, folder, keys, zone, count)
+        extract.prove()
+        reconcile(extract, count, claims)
+        _hold_day(extract, lake, count)
+        hold_ceiling(extract, count)
+    except LandingRefused:
+        # A file that is not the one that was sent explains all that follows.
+        extract.prove()
+        _keep_refused(lake, extract, folder, count)
+        raise
+    except _UNFORESEEN as error:
+        logging.getLogger("passbook").debug("landing failed", exc_info=error)
+        extract.prove()
+        raise _unforeseen(extract, error) from error
+    return count
+
+
+def _unforeseen(extract: Extract, error: Exception) -> LandingRefused:
+    said = masked_text(str(error).strip().splitlines()[0]) if str(error).strip() else ""
+    return LandingRefused(
+        extract.where,
+        "the extract cannot be read",
+        found=f"{type(error).__name__} {said}"[:_SAID_LENGTH],
+        remedy="Nothing was landed. Report it with the file: it is a defect.",
+    )
 
 
 def _warnings(extract: Extract, count: Count) -> tuple[str, ...]:
@@ -172,7 +225,9 @@ def _missing_line(feed: Feed, physical: str, extra: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(physical, extra, n=1, cutoff=0.5)
     logical = next((c.name for c in feed.columns if physical in c.sources), None)
     place = contract_place(feed.contract_path, feed.name, logical)
-    renamed = f"; if it is called {near[0]!r} now," if near else "; if it was renamed,"
+    renamed = "; if it was renamed,"
+    if near:
+        renamed = f"; if it is called {masked_text(near[0])!r} now,"
     return (
         f"optional column {physical!r} is not in the file{renamed} edit physicalName "
         f"({place})"
@@ -353,10 +408,9 @@ def _hold_day(extract: Extract, lake: Lake, count: Count) -> None:
             )
 
 
-def _keep_refused(
-    lake: Lake, extract: Extract, folder: Path, day: date, count: Count
-) -> None:
+def _keep_refused(lake: Lake, extract: Extract, folder: Path, count: Count) -> None:
     """Keep what a refused landing would have rejected, for whoever looks into it."""
+    day = extract.feed.delivery.date_of(extract.business_date)
     if count.rejected:
         lake.replace(folder / REJECTS, lake.refused(extract.feed, day))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from charset_normalizer import from_bytes
 
@@ -54,7 +55,7 @@ def recognise(path: Path) -> Recognised:
         raise LandingRefused(path.name, "is empty", remedy="Give a file with records.")
     base: dict[str, Any] = {"path": path.name}
     if head.startswith(b"PAR1"):
-        names = pq.read_schema(path).names
+        names = _parquet_names(path)
         return Recognised({"format": "parquet", **base}, tuple(names))
     if head.startswith(b"From "):
         return Recognised({"format": "mbox", **base}, MAIL_COLUMNS)
@@ -69,6 +70,7 @@ def recognise(path: Path) -> Recognised:
         )
     text = _whole_lines(head, encoding, is_cut=len(head) >= _SAMPLE_BYTES)
     base |= {} if encoding == "utf-8" else {"encoding": encoding}
+    text = text.rstrip("\x1a")
     keys = _json_keys(text)
     if keys:
         return Recognised({"format": "json_lines", **base}, keys)
@@ -87,6 +89,19 @@ MAIL_COLUMNS = (
     "Subject",
     "text",
 )
+
+
+def _parquet_names(path: Path) -> list[str]:
+    try:
+        names: list[str] = pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise LandingRefused(
+            path.name,
+            "cannot be read as a whole Parquet file",
+            found=(str(error) or repr(error)).splitlines()[0],
+            remedy="Ask the channel for it again.",
+        ) from None
+    return names
 
 
 def _head(path: Path) -> bytes:
@@ -140,12 +155,16 @@ def _json_keys(text: str) -> tuple[str, ...]:
             continue
         try:
             record = json.loads(line)
-        except ValueError:
+            line.encode()
+        except (ValueError, RecursionError):
             return ()
         if not isinstance(record, dict):
             return ()
         keys |= dict.fromkeys(_leaves(record))
-    return tuple(keys)
+    # What is an object in one record may be a value in another: it is read whole.
+    whole = [k for k in keys if any(other.startswith(f"{k}.") for other in keys)]
+    inside = tuple(f"{name}." for name in whole)
+    return tuple(k for k in keys if k.isprintable() and not k.startswith(inside))
 
 
 def _leaves(record: dict[str, Any], above: str = "") -> list[str]:
@@ -202,7 +221,8 @@ def _table(
     if first:
         layout["preamble"] = first
         notes.append(f"the first {first} lines have other fields: taken as preamble")
-    if len(rows[-1]) != width and len(rows) > first + 2:
+    has_text = any(cell.strip() for cell in rows[-1])
+    if len(rows[-1]) != width and len(rows) > first + 2 and has_text:
         layout["trailer"] = _trailer(rows, first, delimiter)
         notes.append("the last line has other fields: taken as trailer")
     if any("\n" in cell for row in rows for cell in row):
@@ -240,6 +260,7 @@ def _is_header(names: list[str], rows: list[list[str]]) -> bool:
 def _fixed_width(text: str, encoding: str, base: dict[str, Any]) -> Recognised:
     """Return columns that are cut where every record has a space before a value."""
     lines = [line.encode(encoding, "replace") for line in text.splitlines() if line]
+    lines = lines or [b""]
     size = Counter(map(len, lines)).most_common(1)[0][0]
     whole = [line for line in lines if len(line) == size]
     if len(whole) < _AGREE * len(lines) or len(whole) < 2 or size < 2:

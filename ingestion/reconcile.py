@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from ingestion.errors import LandingRefused
 from ingestion.extract import Extract
 from ingestion.formats.trailer import Claims
+
+# Enough for any sum of numbers of 38 digits.
+_DIGITS = 90
 
 
 @dataclass
@@ -31,8 +34,20 @@ class Count:
 
     def add_sums(self, sums: Mapping[str, Decimal]) -> None:
         """Add the sums of a chunk."""
-        for name, value in sums.items():
-            self.sums[name] = self.sums.get(name, Decimal(0)) + value
+        with localcontext(prec=_DIGITS):
+            for name, value in sums.items():
+                self.sums[name] = self.sums.get(name, Decimal(0)) + value
+
+    def stated_sums(self) -> dict[str, str]:
+        """Return the sums as text, with two decimals at least and no idle zeros."""
+        return {name: _plain(self.sums[name]) for name in sorted(self.sums)}
+
+
+def _plain(value: Decimal) -> str:
+    if not value.is_finite():
+        return str(value)
+    whole, _, fraction = f"{value:f}".partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
 def reconcile(extract: Extract, count: Count, claims: Claims) -> None:
@@ -49,6 +64,15 @@ def reconcile(extract: Extract, count: Count, claims: Claims) -> None:
             expected=f"{count.records:,} records in",
             found=f"{accounted:,} landed, rejected or filtered",
             remedy="Nothing was landed. Report it with the file: it is a defect.",
+        )
+    if extract.control and len({f.name for f in extract.control.files}) < len(
+        extract.control.files
+    ):
+        raise LandingRefused(
+            extract.where,
+            "the control file names a file twice",
+            expected="each file once",
+            remedy="Ask the channel for its control file again.",
         )
     for name, said in claims.sums.items():
         _hold_sum(extract, name, said, count, "the trailer's")
@@ -93,10 +117,15 @@ def _hold_sum(
         raise LandingRefused(
             extract.where,
             f"the sum of {name!r} is not {whose}",
-            expected=f"{said:,}",
-            found=f"{found:,} (difference {found - said:,})",
+            expected=_plain(said),
+            found=f"{_plain(found)} (difference {_difference(found, said)})",
             remedy="Ask the channel for the extract again, or for its control file.",
         )
+
+
+def _difference(found: Decimal, said: Decimal) -> str:
+    with localcontext(prec=_DIGITS):
+        return _plain(found - said)
 
 
 def hold_ceiling(extract: Extract, count: Count) -> None:

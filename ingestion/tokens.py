@@ -23,7 +23,10 @@ from ingestion.plain_forms import byte_matrix, one_array, strings_of_one_length
 
 KEY_BYTES = 32
 # What people put between the groups of a card number, and digits of full width.
-_GAP = "[\\s\u00a0\u2000-\u200b\u3000._\u2010-\u2015\u2212\uff0d-]{0,3}"
+# Spaces are named one by one: engines of patterns differ in what `\\s` holds.
+_SPACES = "\t-\r\x1c-\x20\x85\xa0\xad\u1680\u180e\u2000-\u200f\u2028\u2029\u202f"
+_SPACES += "\u205f-\u2064\u3000\ufeff"
+_GAP = f"[{_SPACES}._\u2010-\u2015\u2212\uff0d-]{{0,3}}"
 _DIGIT = "[0-9\uff10-\uff19]"
 _RUN = re.compile(f"{_DIGIT}(?:{_GAP}{_DIGIT}){{12,}}")
 _GROUP = re.compile(f"{_DIGIT}+")

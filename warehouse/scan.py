@@ -132,7 +132,8 @@ def _cards_of(feed: Feed, path: Path, sources: list[str]) -> set[str]:
                     values = pc.unique(rows.column(source)).to_pylist()
                     bare = (re.sub(r"[ -]", "", v or "").strip() for v in values)
                     found |= {v for v in bare if is_card_number(v)}
-    except LandingRefused:  # what cannot be read was not landed either
+    # What cannot be read was not landed either.
+    except (LandingRefused, pa.ArrowException, duckdb.Error, ValueError, KeyError):
         pass
     return found
 

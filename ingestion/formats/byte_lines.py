@@ -246,12 +246,16 @@ def _width(encoding: str) -> int:
 
 
 def read_lines(
-    path: Path, dialect: Dialect, *, multiline: bool = False
+    path: Path, dialect: Dialect, *, multiline: bool = False, preamble: int = 0
 ) -> Iterator[Lines]:
     """Yield all records of a file in order; nothing is left out, blank lines included.
 
     With `multiline`, a newline between two quotes does not end a record. A byte order
-    mark is skipped. The last record needs no line end.
+    mark is skipped, and so are the lines of the preamble, whatever quotes are in them.
+    The last record needs no line end.
+
+    Raises:
+        LandingRefused: A record or a preamble does not end.
     """
     base, line = 0, 1
     pending = b""
@@ -261,6 +265,15 @@ def read_lines(
             dialect, base = _by_mark(block, dialect)
             block = block[base:]
         data = pending + block if pending else block
+        if preamble:
+            skipped, lines = _preamble_end(data, dialect.encoding, preamble)
+            preamble, base, line = preamble - lines, base + skipped, line + lines
+            data = data[skipped:]
+        if preamble:
+            pending = data
+            if len(data) > MAX_RECORD_BYTES:
+                raise _endless_record(path, line)
+            continue
         cut = _last_record_end(data, dialect, multiline)
         if cut == 0 and len(data) > MAX_RECORD_BYTES:
             raise _endless_record(path, line)
@@ -271,6 +284,13 @@ def read_lines(
             yield found
             base += cut
             line += found.newline_count
+    if preamble:
+        raise LandingRefused(
+            path.name,
+            "is shorter than its preamble",
+            expected=f"{preamble} more lines before the first record",
+            remedy="Correct layout.preamble in the contract, or ask for it again.",
+        )
     if pending:
         yield Lines(pending, base, line, dialect, multiline=multiline)
 
@@ -293,6 +313,12 @@ def _by_mark(block: bytes, dialect: Dialect) -> tuple[Dialect, int]:
         guess = "utf-16-be" if is_big else "utf-16-le"
         return Dialect(guess, dialect.quote, dialect.escape), 0
     return dialect, 0
+
+
+def _preamble_end(data: bytes, encoding: str, lines: int) -> tuple[int, int]:
+    """Return where the first lines end, as many as there are, and how many they are."""
+    ends = positions(data, NEWLINE, encoding)[:lines]
+    return (int(ends[-1]) + _width(encoding) if len(ends) else 0), len(ends)
 
 
 def _endless_record(path: Path, line: int) -> LandingRefused:

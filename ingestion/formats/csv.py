@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ import pyarrow.csv as pa_csv
 from ingestion.contract import Layout
 from ingestion.errors import LandingRefused
 from ingestion.formats.byte_lines import (
+    MAX_RECORD_BYTES,
     Decoded,
     Dialect,
     Lines,
@@ -37,6 +39,7 @@ from ingestion.records import Chunk, Int64s, Malformed, Parse
 from ingestion.tokens import masked_text
 
 _BLOCK_BYTES = 1024 * 1024
+csv.field_size_limit(MAX_RECORD_BYTES)
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ def _header_names(
                 escapechar=layout.escape or None,
                 doublequote=not layout.escape,
                 quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
+                strict=True,
             )
         )
     except UnicodeDecodeError as error:
@@ -329,6 +333,9 @@ def _parse(
     header, layout = table.header, table.layout
     if not due_rows:
         return pa.table({name: pa.array([], pa.string()) for name in header})
+    if bytes(body[: len(BOM_UTF8)]) == BOM_UTF8:
+        # It is the first value's: the parser takes one off whatever it is.
+        body = memoryview(BOM_UTF8 + body)
     rows = pa_csv.read_csv(
         pa.py_buffer(body),
         read_options=pa_csv.ReadOptions(

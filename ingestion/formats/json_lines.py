@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,29 +18,48 @@ import pyarrow.compute as pc
 from ingestion.contract import Layout
 from ingestion.formats.byte_lines import Decoded, Lines, decode_records
 from ingestion.formats.trailer import Claims, read_rows
-from ingestion.identifiers import quoted, text_literal
+from ingestion.identifiers import quoted
+from ingestion.plain_forms import one_array
 from ingestion.records import Chunk, Malformed, Parse, malformed_of
 from ingestion.sessions import session
 
-# A number of more digits than a double holds; in a string it does no harm.
-_LONG_NUMBER = r"[:\[,]\s*-?[0-9.eE+-]{16}"
+# Numbers that a double would change: long ones, tiny ones, those with an exponent. In a
+# string they do no harm.
+_LONG_NUMBER = r"[:\[,]\s*-?([0-9.eE+-]{16}|0\.0000|[0-9.]+[eE])"
+_OBJECT = "OBJECT"
+Parts = tuple[str, ...]
 
 
 def read_json_lines(
-    path: Path, layout: Layout, columns: tuple[str, ...], claims: Claims
+    path: Path,
+    layout: Layout,
+    columns: tuple[str, ...],
+    claims: Claims,
+    texts: frozenset[str] = frozenset(),
 ) -> Iterator[Parse]:
     """Yield what parses the rows of a file as text; a value that is absent is null.
 
-    Keys that no column names come as extra columns, of objects inside too, where a
-    column looks into them.
+    Of a key that stands twice the first counts. Numbers in the columns of `texts` keep
+    their spelling, zeros at the end included. Keys that no column names come as extra
+    columns, of objects inside too, where a column looks into them.
     """
+    suspicious = "|".join([_LONG_NUMBER, *_spelled(texts)])
     for lines in read_rows(path, layout, claims):
-        yield partial(_chunk, lines, columns, frozenset(layout.ignored_columns))
+        ignored = frozenset(layout.ignored_columns)
+        yield partial(_chunk, lines, columns, ignored, suspicious)
 
 
-def _chunk(lines: Lines, columns: tuple[str, ...], ignored: frozenset[str]) -> Chunk:
+def _spelled(texts: frozenset[str]) -> list[str]:
+    """Return the pattern of a number with a fraction in a column of text."""
+    keys = sorted(re.escape(json.dumps(n.split(".")[-1])) for n in texts)
+    return [rf"({'|'.join(keys)})\s*:\s*-?[0-9]+\."] if keys else []
+
+
+def _chunk(
+    lines: Lines, columns: tuple[str, ...], ignored: frozenset[str], suspicious: str
+) -> Chunk:
     decoded = decode_records(lines)
-    records = _exact(_records(decoded))
+    records = _exact(_records(decoded), suspicious)
     rows, is_object, extra = _extract(records, columns, ignored)
     fit = is_object & decoded.good
     good = np.flatnonzero(fit)
@@ -69,9 +89,9 @@ def _records(decoded: Decoded) -> pa.Array:
     return pc.if_else(pa.array(decoded.good), array, "")
 
 
-def _exact(records: pa.Array) -> pa.Array:
-    """Return records whose long decimals are strings: a double would round them."""
-    suspects = pc.match_substring_regex(records, _LONG_NUMBER)
+def _exact(records: pa.Array, suspicious: str) -> pa.Array:
+    """Return records whose decimals are strings where a double would change them."""
+    suspects = pc.match_substring_regex(records, suspicious)
     if not pc.any(suspects).as_py():
         return records
     exact = [_with_exact_decimals(r) for r in records.filter(suspects).to_pylist()]
@@ -80,9 +100,15 @@ def _exact(records: pa.Array) -> pa.Array:
 
 def _with_exact_decimals(record: str) -> str:
     try:
-        return json.dumps(json.loads(record, parse_float=str), ensure_ascii=False)
+        return json.dumps(
+            json.loads(record, parse_float=str, object_pairs_hook=_first_of_each)
+        )
     except (ValueError, RecursionError):
         return record
+
+
+def _first_of_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(reversed(pairs))
 
 
 def _extract(
@@ -91,10 +117,11 @@ def _extract(
     """Return the columns of every record, which are objects, and the extra columns."""
     connection = session()
     connection.register("records", pa.table({"record": records}))
-    parents = ["", *sorted(_parents(columns))]
-    keys = ", ".join(
-        f"json_keys(document, {text_literal(_path(p))}) as {quoted(f'keys {n}')}"
-        for n, p in enumerate(parents)
+    parents: list[Parts] = [(), *sorted(_parents(columns))]
+    inside = "".join(
+        f", json_keys(document, $at{n}) as {quoted(f'keys {n}')}"
+        f", json_type(document, $at{n}) as {quoted(f'type {n}')}"
+        for n in range(1, len(parents))
     )
     result = connection.execute(
         f"""
@@ -104,23 +131,29 @@ def _extract(
         )
         select
             coalesce(json_type(document) = 'OBJECT', false) as is_object,
-            json_transform(document, {text_literal(_structure(columns))}) as object,
-            {keys}
+            json_transform(document, $structure) as object,
+            json_keys(document) as "keys 0",
+            json_type(document) as "type 0"
+            {inside}
         from documents
-        """
+        """,
+        {
+            "structure": _structure(columns),
+            **{f"at{n}": _pointer(p) for n, p in enumerate(parents) if p},
+        },
     ).to_arrow_table()
     is_object = result.column("is_object").to_numpy()
     extra = _extra(connection, result, parents, columns, ignored)
-    table = _leaves(result.column("object").combine_chunks(), columns)
+    table = _leaves(one_array(result.column("object")), columns)
     if extra:
         table = _with_extra(connection, table, extra)
     connection.unregister("records")
-    return table, is_object, extra
+    return table, is_object, tuple(extra)
 
 
-def _parents(columns: tuple[str, ...]) -> set[str]:
-    parts = [name.split(".") for name in columns]
-    return {".".join(p[:n]) for p in parts for n in range(1, len(p))}
+def _parents(columns: tuple[str, ...]) -> set[Parts]:
+    parts = [tuple(name.split(".")) for name in columns]
+    return {p[:n] for p in parts for n in range(1, len(p))}
 
 
 def _structure(columns: tuple[str, ...]) -> str:
@@ -148,42 +181,73 @@ def _leaves(objects: pa.StructArray, columns: tuple[str, ...]) -> pa.Table:
 def _extra(
     connection: duckdb.DuckDBPyConnection,
     result: pa.Table,
-    parents: list[str],
+    parents: list[Parts],
     columns: tuple[str, ...],
     ignored: frozenset[str],
-) -> tuple[str, ...]:
-    """Return paths of keys that no column names, in order of their first record."""
-    known = {*columns, *parents, *ignored}
-    extra: dict[str, None] = {}
+) -> dict[str, Parts]:
+    """Return where values are that no column takes, by the name of their column."""
+    known = {tuple(name.split(".")) for name in (*columns, *ignored)} | {*parents}
+    found: set[Parts] = set()
     for number, parent in enumerate(parents):
-        connection.register("seen", result.select([f"keys {number}"]))
-        lists = connection.execute(
-            f"select distinct {quoted(f'keys {number}')} as keys from seen"
+        connection.register("seen", result.select([f"keys {number}", f"type {number}"]))
+        seen = connection.execute(
+            f"select distinct {quoted(f'keys {number}')}, {quoted(f'type {number}')} "
+            "from seen"
         ).fetchall()
         connection.unregister("seen")
-        for (keys,) in lists:
-            names = [f"{parent}.{key}" if parent else key for key in keys or []]
-            extra |= {n: None for n in names if n not in known}
-    return tuple(sorted(extra))
+        for keys, kind in seen:
+            found |= {
+                (*parent, key) for key in keys or [] if (*parent, key) not in known
+            }
+            # A column looks into it, and it is no object.
+            if parent and kind not in {None, "NULL", _OBJECT}:
+                found.add(parent)
+    return {_name(parts): parts for parts in sorted(found)}
+
+
+def _name(parts: Parts) -> str:
+    """Return a path as a contract writes it; an odd key stands in quotes."""
+    return ".".join(
+        json.dumps(p, ensure_ascii=False)
+        if "." in p or not p.isprintable() or not p
+        else p
+        for p in parts
+    )
 
 
 def _with_extra(
-    connection: duckdb.DuckDBPyConnection, table: pa.Table, extra: tuple[str, ...]
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, extra: dict[str, Parts]
 ) -> pa.Table:
     values = ", ".join(
-        "case when json_valid(record) then json_extract_string("
-        f"record, {text_literal(_path(name))}) end as {quoted(name)}"
-        for name in extra
+        f"json_extract_string(document, $at{n}) as {quoted(f'at {n}')}"
+        for n in range(len(extra))
     )
-    found = connection.execute(f"select {values} from records").to_arrow_table()
-    for name in extra:
-        table = table.append_column(name, found.column(name))
+    found = connection.execute(
+        f"""
+        with documents as (
+            select case when json_valid(record) then record::json end as document
+            from records
+        )
+        select {values} from documents
+        """,
+        {f"at{n}": _pointer(parts) for n, parts in enumerate(extra.values())},
+    ).to_arrow_table()
+    looked_into = {name for name, parts in extra.items() if parts in _parents_of(table)}
+    for number, name in enumerate(extra):
+        value = one_array(found.column(number))
+        if name in looked_into:
+            value = pc.if_else(pc.starts_with(value, "{"), None, value)
+        table = table.append_column(name, value)
     return table
 
 
-def _path(name: str) -> str:
-    parts = [part.replace('"', '\\"') for part in name.split(".")] if name else []
-    return "$" + "".join(f'."{part}"' for part in parts)
+def _parents_of(table: pa.Table) -> set[Parts]:
+    return _parents(tuple(table.column_names))
+
+
+def _pointer(parts: Parts) -> str:
+    """Return a JSON pointer (RFC 6901): in it every key can be written."""
+    return "".join("/" + p.replace("~", "~0").replace("/", "~1") for p in parts)
 
 
 def _malformed(lines: Lines, decoded: Decoded, bad: npt.NDArray[np.intp]) -> Malformed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from ingestion.errors import LandingRefused
 from ingestion.records import Chunk, Parse
 
 _BATCH_ROWS = 200_000
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+# Some 8,000 years on either side of 1970, and less than nanoseconds can hold.
+_MOST_SECONDS = 250_000_000_000
 
 
 def read_parquet(
@@ -118,9 +122,16 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _instants(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    column = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
+    """Return moments as text; one that no calendar reaches as its bare number."""
     layout = "%Y-%m-%d %H:%M:%S" + ("%z" if column.type.tz else "")
-    return pc.strftime(column, format=layout)
+    ticks = column.cast(pa.int64())
+    most = min(_MOST_SECONDS * _TICKS[column.type.unit], 2**63 - 1)
+    reached = pc.less_equal(pc.abs(ticks), most)
+    known = pc.if_else(reached, ticks, 0).cast(column.type)
+    with suppress(pa.ArrowInvalid):  # it has nanoseconds, which are not cut here
+        known = known.cast(pa.timestamp("us", tz=column.type.tz))
+    shown = pc.strftime(known, format=layout)
+    return pc.if_else(reached, shown, ticks.cast(pa.string()))
 
 
 def _plain_floats(chunk: pa.Array) -> pa.Array:

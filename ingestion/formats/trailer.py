@@ -11,6 +11,7 @@ from pathlib import Path
 from ingestion.contract import Layout, Trailer, TrailerPlace
 from ingestion.errors import LandingRefused
 from ingestion.formats.byte_lines import Dialect, Lines, read_lines
+from ingestion.tokens import masked_text
 
 
 @dataclass
@@ -32,31 +33,12 @@ def read_rows(
         LandingRefused: The trailer is not there, cannot be read or counts otherwise.
     """
     dialect = Dialect(layout.encoding, layout.quote, layout.escape)
-    lines = _without_preamble(
-        path, read_lines(path, dialect, multiline=multiline), layout.preamble
-    )
+    lines = read_lines(path, dialect, multiline=multiline, preamble=layout.preamble)
     if layout.trailer is None:
         yield from lines
         return
     header = 1 if layout.header and layout.format == "csv" else 0
     yield from _without_trailer(path, lines, layout, layout.trailer, header, claims)
-
-
-def _without_preamble(
-    path: Path, blocks: Iterator[Lines], count: int
-) -> Iterator[Lines]:
-    for lines in blocks:
-        skipped = min(count, len(lines))
-        count -= skipped
-        if skipped < len(lines):
-            yield lines.part(skipped, len(lines)) if skipped else lines
-    if count:
-        raise LandingRefused(
-            path.name,
-            "is shorter than its preamble",
-            expected=f"{count} more lines before the first record",
-            remedy="Correct layout.preamble in the contract, or ask for it again.",
-        )
 
 
 def _without_trailer(
@@ -72,15 +54,16 @@ def _without_trailer(
     Blank lines may follow it. One block is held back: only then is it known as last.
     """
     held: Lines | None = None
+    blank: list[Lines] = []
     count = -header
     for lines in blocks:
-        if held is not None:
-            if not _is_blank(lines):
-                count += len(held)
-                yield held
-            else:
-                lines = held
-        held = lines
+        if held is not None and _is_blank(lines):
+            blank.append(lines)
+            continue
+        for earlier in [held, *blank] if held is not None else []:
+            count += len(earlier)
+            yield earlier
+        held, blank = lines, []
     if held is None:
         raise _no_trailer(path, trailer, "an empty file")
     last = _last_filled(held)
@@ -90,7 +73,7 @@ def _without_trailer(
     if last:
         count += last
         yield held.part(0, last)
-    _hold_count(path, layout, trailer, text, count)
+    _hold_count(path, layout, trailer, text, max(count, 0))
     for name, place in trailer.sums.items():
         said = _number(path, layout, text, place, f"the sum of {name!r}")
         claims.sums[name] = claims.sums.get(name, Decimal(0)) + said
@@ -160,6 +143,6 @@ def _number(
         path.name,
         f"{what} cannot be read in the trailer",
         expected=f"a number at {place}",
-        found=repr(digits[:40]),
+        found=repr(masked_text(digits)[:40]),
         remedy="Correct layout.trailer in the contract, or ask for the file again.",
     )

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.contract import Contract, load_contract
-from ingestion.errors import LandingRefused
+from ingestion.errors import LandingRefused, PassbookError
 from ingestion.propose import Proposal, propose_change, propose_feed, verified
 from ingestion.recognise import recognise
 from tests.conftest import Channel, column, feed, key
@@ -154,3 +154,37 @@ def test_a_program_file_is_no_extract(tmp_path: Path) -> None:
 def test_there_are_files_to_draft_from() -> None:
     cases: list[Any] = list(FILES)
     assert len(cases) > 8
+
+
+WEIRD = {
+    "parquet by its first bytes": b"PAR1junk",
+    "parquet of zeros": b"PAR1" + bytes(100) + b"PAR1",
+    "a key that is object and value": b'{"a":1}\n{"a":{"b":2}}\n',
+    "deep": b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}\n",
+    "an empty quote at the end": b'a,b\n1,2\n3,4\n5,6\n""\n',
+    "half a character as key": b'{"\\ud800":"1"}\n',
+    "no character as key": b'{"\\u0000":1}\n',
+    "one endless line": b"x" * 2_000_000,
+    "control-z at the end": b"a,b\n1,2\n3,4\n5,6\n\x1a",
+}
+
+
+@pytest.mark.parametrize("data", WEIRD.values(), ids=WEIRD.keys())
+def test_a_weird_sample_is_drafted_or_one_line_says_why_not(
+    tmp_path: Path, data: bytes
+) -> None:
+    from warehouse.bank import Bank
+    from warehouse.proposals import propose
+    from warehouse.settings import load_settings
+
+    file = tmp_path / "sample"
+    file.write_bytes(data)
+    bank = Bank(load_settings({"PASSBOOK_HOME": str(tmp_path / "home")}))
+    try:
+        proposed = propose(bank, "wires", file, None)
+    except PassbookError as error:
+        said = str(error)
+        assert said
+        assert "\n" not in said
+        return
+    assert Path(proposed.path).is_file()
