@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Int64s = npt.NDArray[np.int64]
-CHUNK_BYTES = 16 * 1024 * 1024
+CHUNK_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
