@@ -24,9 +24,8 @@ def parses_of(feed: Feed, path: Path, claims: Claims) -> Iterator[Parse]:
         widths = {c.sources[0]: int(c.width or 0) for c in feed.columns if c.sources}
         return read_fixed_width(path, layout, widths, claims)
     if layout.format == "json_lines":
-        texts = (c.sources for c in feed.columns if c.logical_type == "string")
-        named = frozenset(source for sources in texts for source in sources)
-        return read_json_lines(path, layout, columns, claims, named)
+        kinds = {source: c.logical_type for c in feed.columns for source in c.sources}
+        return read_json_lines(path, layout, columns, claims, kinds)
     if layout.format == "parquet":
         return read_parquet(path, layout, columns)
     if layout.format == "eml":

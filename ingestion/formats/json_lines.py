@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -23,10 +21,21 @@ from ingestion.plain_forms import one_array
 from ingestion.records import Chunk, Malformed, Parse, malformed_of
 from ingestion.sessions import session
 
-# Numbers that a double would change: long ones, tiny ones, those with an exponent. In a
-# string they do no harm.
-_LONG_NUMBER = r"[:\[,]\s*-?([0-9.eE+-]{16}|0\.0000|[0-9.]+[eE])"
-_OBJECT = "OBJECT"
+# A number is read through a double, which keeps 15 digits. What it may have changed has
+# this many decimals, or is this long as a number, or was a number where text is wanted.
+_MANY_DECIMALS = r"\.[0-9]{8}"
+_LONG = 12
+_FRACTION = r"^-?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
+# JSON that begins with a brace is an object.
+_DOCUMENTS = """
+with documents as (
+    select case
+        when starts_with(ltrim(record, chr(9) || chr(10) || chr(13) || ' '), '{')
+            and json_valid(record)
+        then record end as document
+    from records
+)
+"""
 Parts = tuple[str, ...]
 
 
@@ -35,32 +44,30 @@ def read_json_lines(
     layout: Layout,
     columns: tuple[str, ...],
     claims: Claims,
-    texts: frozenset[str] = frozenset(),
+    kinds: Mapping[str, str],
 ) -> Iterator[Parse]:
     """Yield what parses the rows of a file as text; a value that is absent is null.
 
-    Of a key that stands twice the first counts. Numbers in the columns of `texts` keep
-    their spelling, zeros at the end included. Keys that no column names come as extra
-    columns, of objects inside too, where a column looks into them.
+    Of a key that stands twice the first counts. `kinds` are the columns' logical types:
+    numbers in those of strings keep their spelling, zeros at the end included. Keys
+    that no column names come as extra columns, of objects inside too, where a column
+    looks into them.
     """
-    suspicious = "|".join([_LONG_NUMBER, *_spelled(texts)])
     for lines in read_rows(path, layout, claims):
         ignored = frozenset(layout.ignored_columns)
-        yield partial(_chunk, lines, columns, ignored, suspicious)
-
-
-def _spelled(texts: frozenset[str]) -> list[str]:
-    """Return the pattern of a number with a fraction in a column of text."""
-    keys = sorted(re.escape(json.dumps(n.split(".")[-1])) for n in texts)
-    return [rf"({'|'.join(keys)})\s*:\s*-?[0-9]+\."] if keys else []
+        yield partial(_chunk, lines, columns, ignored, kinds)
 
 
 def _chunk(
-    lines: Lines, columns: tuple[str, ...], ignored: frozenset[str], suspicious: str
+    lines: Lines,
+    columns: tuple[str, ...],
+    ignored: frozenset[str],
+    kinds: Mapping[str, str],
 ) -> Chunk:
     decoded = decode_records(lines)
-    records = _exact(_records(decoded), suspicious)
+    records = _records(decoded)
     rows, is_object, extra = _extract(records, columns, ignored)
+    rows = _exact(records, rows, columns, kinds)
     fit = is_object & decoded.good
     good = np.flatnonzero(fit)
     if len(good) < len(lines):
@@ -89,13 +96,44 @@ def _records(decoded: Decoded) -> pa.Array:
     return pc.if_else(pa.array(decoded.good), array, "")
 
 
-def _exact(records: pa.Array, suspicious: str) -> pa.Array:
-    """Return records whose decimals are strings where a double would change them."""
-    suspects = pc.match_substring_regex(records, suspicious)
+def _exact(
+    records: pa.Array,
+    rows: pa.Table,
+    columns: tuple[str, ...],
+    kinds: Mapping[str, str],
+) -> pa.Table:
+    """Return rows whose decimals are as they were written.
+
+    Those that a double may have changed are read again, from records in which decimals
+    are strings.
+    """
+    suspects = pc.match_substring_regex(records, _MANY_DECIMALS)
+    for name in columns:
+        changed = _may_have_changed(one_array(rows.column(name)), kinds.get(name))
+        suspects = suspects if changed is None else pc.or_(suspects, changed)
     if not pc.any(suspects).as_py():
-        return records
+        return rows
     exact = [_with_exact_decimals(r) for r in records.filter(suspects).to_pylist()]
-    return pc.replace_with_mask(records, suspects, pa.array(exact, pa.string()))
+    again, _, _ = _extract(pa.array(exact, pa.string()), columns, frozenset())
+    for name in columns:
+        place = rows.schema.get_field_index(name)
+        column = one_array(rows.column(name))
+        right = pc.replace_with_mask(column, suspects, one_array(again.column(name)))
+        rows = rows.set_column(place, name, right)
+    return rows
+
+
+def _may_have_changed(values: pa.Array, kind: str | None) -> pa.Array | None:
+    """Return which values may be numbers that lost a digit, or their spelling."""
+    if kind in {"number", "integer"}:
+        is_long = pc.greater_equal(pc.binary_length(values), _LONG)
+        return pc.fill_null(pc.or_(is_long, pc.match_substring(values, "e")), False)
+    if kind != "string":
+        return None
+    has_point = pc.fill_null(pc.match_substring(values, "."), False)
+    if not pc.any(has_point).as_py():
+        return None
+    return pc.fill_null(pc.match_substring_regex(values, _FRACTION), False)
 
 
 def _with_exact_decimals(record: str) -> str:
@@ -115,40 +153,40 @@ def _extract(
     records: pa.Array, columns: tuple[str, ...], ignored: frozenset[str]
 ) -> tuple[pa.Table, npt.NDArray[np.bool_], tuple[str, ...]]:
     """Return the columns of every record, which are objects, and the extra columns."""
+    parents: list[Parts] = [(), *sorted(_parents(columns))]
+    shape, places = _shape(parents)
     connection = session()
     connection.register("records", pa.table({"record": records}))
-    parents: list[Parts] = [(), *sorted(_parents(columns))]
-    inside = "".join(
-        f", json_keys(document, $at{n}) as {quoted(f'keys {n}')}"
-        f", json_type(document, $at{n}) as {quoted(f'type {n}')}"
-        for n in range(1, len(parents))
-    )
     result = connection.execute(
         f"""
-        with documents as (
-            select case when json_valid(record) then record::json end as document
-            from records
-        )
+        {_DOCUMENTS}
         select
-            coalesce(json_type(document) = 'OBJECT', false) as is_object,
+            document is not null as is_object,
             json_transform(document, $structure) as object,
-            json_keys(document) as "keys 0",
-            json_type(document) as "type 0"
-            {inside}
+            hash({shape}) as shape
         from documents
         """,
-        {
-            "structure": _structure(columns),
-            **{f"at{n}": _pointer(p) for n, p in enumerate(parents) if p},
-        },
+        {"structure": _structure(columns), **places},
     ).to_arrow_table()
     is_object = result.column("is_object").to_numpy()
-    extra = _extra(connection, result, parents, columns, ignored)
     table = _leaves(one_array(result.column("object")), columns)
+    # Records of one shape have the same keys: one of each is looked at.
+    _, examples = np.unique(result.column("shape").to_numpy(), return_index=True)
+    known = {tuple(name.split(".")) for name in (*columns, *ignored)} | {*parents}
+    extra = _extra(records.take(pa.array(examples)), parents, known)
     if extra:
-        table = _with_extra(connection, table, extra)
-    connection.unregister("records")
+        table = _with_extra(records, table, extra)
     return table, is_object, tuple(extra)
+
+
+def _shape(parents: list[Parts]) -> tuple[str, dict[str, str]]:
+    """Return SQL of the keys of a document and of what columns look into."""
+    inside = [
+        f"json_keys(document, $at{n}), json_type(document, $at{n})"
+        for n in range(1, len(parents))
+    ]
+    places = {f"at{n}": _pointer(p) for n, p in enumerate(parents) if p}
+    return ", ".join(["json_keys(document)", *inside]), places
 
 
 def _parents(columns: tuple[str, ...]) -> set[Parts]:
@@ -179,30 +217,27 @@ def _leaves(objects: pa.StructArray, columns: tuple[str, ...]) -> pa.Table:
 
 
 def _extra(
-    connection: duckdb.DuckDBPyConnection,
-    result: pa.Table,
-    parents: list[Parts],
-    columns: tuple[str, ...],
-    ignored: frozenset[str],
+    examples: pa.Array, parents: list[Parts], known: set[Parts]
 ) -> dict[str, Parts]:
     """Return where values are that no column takes, by the name of their column."""
-    known = {tuple(name.split(".")) for name in (*columns, *ignored)} | {*parents}
+    shape, places = _shape(parents)
+    connection = session()
+    connection.register("records", pa.table({"record": examples}))
+    seen = connection.execute(
+        f"{_DOCUMENTS} select {shape} from documents", places
+    ).fetchall()
     found: set[Parts] = set()
-    for number, parent in enumerate(parents):
-        connection.register("seen", result.select([f"keys {number}", f"type {number}"]))
-        seen = connection.execute(
-            f"select distinct {quoted(f'keys {number}')}, {quoted(f'type {number}')} "
-            "from seen"
-        ).fetchall()
-        connection.unregister("seen")
-        for keys, kind in seen:
-            found |= {
-                (*parent, key) for key in keys or [] if (*parent, key) not in known
-            }
-            # A column looks into it, and it is no object.
-            if parent and kind not in {None, "NULL", _OBJECT}:
-                found.add(parent)
-    return {_name(parts): parts for parts in sorted(found)}
+    whole: set[Parts] = set()
+    for keys, *inside in seen:
+        found |= {(key,) for key in keys or []}
+        for parent, below, kind in zip(
+            parents[1:], inside[::2], inside[1::2], strict=True
+        ):
+            found |= {(*parent, key) for key in below or []}
+            if kind not in {None, "NULL", "OBJECT"}:
+                # A column looks into it, and it is no object.
+                whole.add(parent)
+    return {_name(p): p for p in sorted((found - known) | whole)}
 
 
 def _name(parts: Parts) -> str:
@@ -216,20 +251,16 @@ def _name(parts: Parts) -> str:
 
 
 def _with_extra(
-    connection: duckdb.DuckDBPyConnection, table: pa.Table, extra: dict[str, Parts]
+    records: pa.Array, table: pa.Table, extra: dict[str, Parts]
 ) -> pa.Table:
     values = ", ".join(
         f"json_extract_string(document, $at{n}) as {quoted(f'at {n}')}"
         for n in range(len(extra))
     )
+    connection = session()
+    connection.register("records", pa.table({"record": records}))
     found = connection.execute(
-        f"""
-        with documents as (
-            select case when json_valid(record) then record::json end as document
-            from records
-        )
-        select {values} from documents
-        """,
+        f"{_DOCUMENTS} select {values} from documents",
         {f"at{n}": _pointer(parts) for n, parts in enumerate(extra.values())},
     ).to_arrow_table()
     looked_into = {name for name, parts in extra.items() if parts in _parents_of(table)}
