@@ -12,7 +12,7 @@ import os
 import shutil
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -70,7 +70,7 @@ class Lake:
         return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
     def supersede(
-        self, feed: Feed, business_date: date, standing: dict[str, Any]
+        self, feed: Feed, business_date: date, standing: Mapping[str, Any]
     ) -> None:
         """Keep the standing landing beside the one that is to take its place.
 

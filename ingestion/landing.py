@@ -6,11 +6,12 @@ import difflib
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -99,30 +100,29 @@ def land(
         LandingRefused: The extract as a whole cannot be believed; nothing is landed,
             and what would have been rejected lies beside the lake's rejects.
     """
-    with lake.landing(feed, business_date):
-        return _land(contract, feed, extracts, lake, business_date, keys, timezone)
-
-
-def _land(
-    contract: Contract,
-    feed: Feed,
-    extracts: Path,
-    lake: Lake,
-    business_date: date,
-    keys: Keys,
-    timezone: str,
-) -> Landed:
-    started = time.monotonic()
     zone = feed.layout.timezone or timezone
+    with lake.landing(feed, business_date):
+        reading = (zone, keys.fingerprint)
+        extract = find_extract(contract, feed, extracts, business_date, reading)
+        standing = lake.standing(feed, business_date)
+        if standing:
+            extract.prove()
+            if standing["fingerprint"] == extract.fingerprint:
+                return Landed(**{**standing, "verdict": "unchanged"})
+        return _landed(extract, lake, keys, zone, standing)
+
+
+def _landed(
+    extract: Extract,
+    lake: Lake,
+    keys: Keys,
+    zone: str,
+    standing: Mapping[str, Any] | None,
+) -> Landed:
+    """Stage an extract, put it in the place of the standing one, and say so."""
+    started = time.monotonic()
+    feed, business_date = extract.feed, extract.business_date
     day = feed.delivery.date_of(business_date)
-    extract = find_extract(
-        contract, feed, extracts, business_date, (zone, keys.fingerprint)
-    )
-    standing = lake.standing(feed, business_date)
-    if standing:
-        extract.prove()
-        if standing["fingerprint"] == extract.fingerprint:
-            return Landed(**{**standing, "verdict": "unchanged"})
     with lake.staging() as folder:
         count = _believed(extract, lake, folder, keys, zone)
         if standing and list(standing.get("digests", ())) != list(extract.digests):
