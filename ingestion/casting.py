@@ -14,7 +14,6 @@ from ingestion.identifiers import quoted, text_literal
 
 BAD_CARD = "__bad_card__"
 LAST4 = "__last4__"
-SHOWN_LENGTH = 60
 
 
 @dataclass(frozen=True)

@@ -314,13 +314,20 @@ def _extra_map(text: pa.Table, count: int) -> pa.Array:
     return pa.MapArray.from_arrays(pa.array(offsets), keys, values)
 
 
+def nearest_name(physical: str, names: Sequence[str]) -> str | None:
+    """Return the name of a file that is most like one that it lacks, if any is.
+
+    Of a file that lost its header the names are values, so card numbers are masked.
+    """
+    near = difflib.get_close_matches(physical, names, n=1, cutoff=0.5)
+    return masked_text(near[0]) if near else None
+
+
 def _missing_column(
     extract: Extract, file: Path, physical: str, logical: str | None, chunk: Chunk
 ) -> LandingRefused:
-    near = difflib.get_close_matches(physical, chunk.extra_columns, n=1, cutoff=0.5)
-    found = "no column like it"
-    if near:
-        found = f"the nearest is {masked_text(near[0])!r}"
+    near = nearest_name(physical, chunk.extra_columns)
+    found = f"the nearest is {near!r}" if near else "no column like it"
     place = contract_place(extract.feed.contract_path, extract.feed.name, logical)
     what = f"physicalName of {logical!r}" if logical else "layout.rows"
     return LandingRefused(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import time
 from collections import Counter, deque
@@ -17,7 +16,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion.chunks import ChunkTyper, TypedChunk, landed_schema
+from ingestion.chunks import (
+    ChunkTyper,
+    TypedChunk,
+    landed_schema,
+    nearest_name,
+)
 from ingestion.contract import Contract, Feed
 from ingestion.contract_lines import contract_place
 from ingestion.errors import LandingRefused
@@ -218,16 +222,16 @@ def _warnings(extract: Extract, count: Count) -> tuple[str, ...]:
                 f"{elsewhere:,} of {count.landed:,} rows are of other days than "
                 f"{extract.business_date} by {feed.delivery.date_column!r}"
             )
-    return tuple(line for line in said if line)
+    return tuple(said)
 
 
 def _missing_line(feed: Feed, physical: str, extra: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(physical, extra, n=1, cutoff=0.5)
+    near = nearest_name(physical, extra)
     logical = next((c.name for c in feed.columns if physical in c.sources), None)
     place = contract_place(feed.contract_path, feed.name, logical)
     renamed = "; if it was renamed,"
     if near:
-        renamed = f"; if it is called {masked_text(near[0])!r} now,"
+        renamed = f"; if it is called {near!r} now,"
     return (
         f"optional column {physical!r} is not in the file{renamed} edit physicalName "
         f"({place})"
@@ -236,8 +240,6 @@ def _missing_line(feed: Feed, physical: str, extra: tuple[str, ...]) -> str:
 
 def _fault_line(feed: Feed, fault: tuple[str, str, str], rows: int) -> str:
     column, reason, expected = fault
-    if reason == "unknown_code":
-        return ""
     place = contract_place(feed.contract_path, feed.name, column)
     many = f"{rows:,} row{'s' if rows > 1 else ''} rejected"
     return f"{column!r}: {many}, {reason}, expected {expected} ({place})"
@@ -360,7 +362,8 @@ def _add(count: Count, typed: TypedChunk) -> None:
     for entry in counted.to_pylist():
         rows, reason = entry["count_all"], entry["reason_code"]
         count.reasons[reason] = count.reasons.get(reason, 0) + rows
-        if entry["column_name"] is not None:
+        # Codes have a line of their own, which names them.
+        if entry["column_name"] is not None and reason != "unknown_code":
             fault = (entry["column_name"], reason, entry["expected"])
             count.faults[fault] = count.faults.get(fault, 0) + rows
 

@@ -18,6 +18,7 @@ from charset_normalizer import from_bytes
 
 from ingestion.errors import LandingRefused
 from ingestion.formats.byte_lines import ENCODINGS, read_blocks
+from ingestion.formats.parquet import unreadable_parquet
 
 _SAMPLE_BYTES = 1 << 20
 _GUESS_BYTES = 1 << 15
@@ -95,12 +96,7 @@ def _parquet_names(path: Path) -> list[str]:
     try:
         names: list[str] = pq.read_schema(path).names
     except (pa.ArrowException, OSError) as error:
-        raise LandingRefused(
-            path.name,
-            "cannot be read as a whole Parquet file",
-            found=(str(error) or repr(error)).splitlines()[0],
-            remedy="Ask the channel for it again.",
-        ) from None
+        raise unreadable_parquet(path, error) from None
     return names
 
 

@@ -85,8 +85,3 @@ class Chunk:
 
 
 Parse = Callable[[], Chunk]
-
-
-def text_table(columns: dict[str, list[str | None]]) -> pa.Table:
-    """Return a table of VARCHAR columns."""
-    return pa.table({k: pa.array(v, pa.string()) for k, v in columns.items()})

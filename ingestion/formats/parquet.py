@@ -50,12 +50,17 @@ def read_parquet(
             if row != file.metadata.num_rows:
                 raise pa.ArrowInvalid("row groups are shorter than the footer says")
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise LandingRefused(
-            path.name,
-            "cannot be read as a whole Parquet file",
-            found=(str(error) or repr(error)).splitlines()[0],
-            remedy="Ask the channel for it again.",
-        ) from None
+        raise unreadable_parquet(path, error) from None
+
+
+def unreadable_parquet(path: Path, error: Exception) -> LandingRefused:
+    """Return the refusal of a file that is no whole Parquet file."""
+    return LandingRefused(
+        path.name,
+        "cannot be read as a whole Parquet file",
+        found=(str(error) or repr(error)).splitlines()[0],
+        remedy="Ask the channel for it again.",
+    )
 
 
 def _chunk(

@@ -13,6 +13,9 @@ from ingestion.errors import LandingRefused
 from ingestion.formats.byte_lines import Dialect, Lines, read_lines
 from ingestion.tokens import masked_text
 
+# Control-Z ends the text files of old systems.
+_NOTHING = b"\0 \t\r\n\x1a"
+
 
 @dataclass
 class Claims:
@@ -80,13 +83,12 @@ def _without_trailer(
 
 
 def _is_blank(lines: Lines) -> bool:
-    return all(not lines.record(i).strip(b"\0 \t\r\n\x1a") for i in range(len(lines)))
+    return all(not lines.record(i).strip(_NOTHING) for i in range(len(lines)))
 
 
 def _last_filled(lines: Lines) -> int:
     for index in range(len(lines) - 1, 0, -1):
-        # Control-Z ends the text files of old systems.
-        if lines.record(index).strip(b"\0 \t\r\n\x1a"):
+        if lines.record(index).strip(_NOTHING):
             return index
     return 0
 
