@@ -6,7 +6,7 @@ import difflib
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -97,6 +97,7 @@ class ChunkTyper:
         self._refuse_missing_columns(file, chunk)
         rows = self._without_cards(self._own_rows(chunk))
         typed = {c.name: self._typed(c, rows) for c in self._feed.columns}
+        rows, typed = self._keeping_unreadable(rows, typed)
         unfit = _any_unfit([t.unfit for t in typed.values()])
         malformed = chunk.malformed if self._takes_malformed() else Malformed()
         rejects = [malformed_rejects(file, malformed, self._keys)]
@@ -189,6 +190,29 @@ class ChunkTyper:
         if column.last4_of is not None and LAST4 + column.last4_of in rows.cards:
             return rows.cards[LAST4 + column.last4_of]
         return typed_column(column, rows.text, self._zone)
+
+    def _keeping_unreadable(
+        self, rows: _Rows, typed: dict[str, Typed]
+    ) -> tuple[_Rows, dict[str, Typed]]:
+        """Move values that the contract says to keep, though unfit, to `extra`."""
+        extra, fitted = rows.extra, dict(typed)
+        for column in self._feed.columns:
+            found = typed[column.name]
+            if column.unreadable != "keep" or found.unfit is None:
+                continue
+            unfit = pa.array(found.unfit)
+            text = _source_text(rows.text, column)
+            kept = pa.chunked_array([pc.if_else(unfit, text, None)])
+            extra = (
+                extra.append_column(column.name, kept)
+                if extra.num_columns
+                else pa.table({column.name: kept})
+            )
+            extra = _masked(extra, column.name)
+            nothing = pa.scalar(None, found.values.type)
+            values = pc.if_else(unfit, nothing, found.values)
+            fitted[column.name] = Typed(values, None)
+        return replace(rows, extra=extra), fitted
 
     def _unfit(
         self, file: Path, rows: _Rows, unfit: Bools, at_fault: set[str]
@@ -290,6 +314,14 @@ def _masked(table: pa.Table, name: str) -> pa.Table:
         return table
     place = table.schema.get_field_index(name)
     return table.set_column(place, name, mask_column(table.column(name)))
+
+
+def _source_text(text: pa.Table, column: Column) -> pa.Array:
+    """Return what the file says in the columns that one is read from."""
+    parts = [one_array(text.column(s)) for s in column.sources]
+    if len(parts) == 1:
+        return parts[0]
+    return pc.binary_join_element_wise(*parts, " ", null_handling="skip")
 
 
 def _split(chunk: Chunk, rows: pa.Table, places: Int64s | None) -> _Rows:

@@ -58,6 +58,8 @@ IDENTIFIER_KINDS = (
     "login",
     "phone",
     "email",
+    "person_name",
+    "postal_address",
 )
 
 
@@ -236,6 +238,7 @@ class _ColumnCustoms(_Strict):
     null_values: tuple[Annotated[str, BeforeValidator(_code_text)], ...] = ()
     identifier: str | None = None
     last4_of: str | None = None
+    unreadable: Literal["reject", "keep"] = "reject"
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,7 @@ class Column:
     required: bool = False
     identifier: str | None = None
     last4_of: str | None = None
+    unreadable: str = "reject"
     minimum: float | None = None
     maximum: float | None = None
     pattern: str | None = None
@@ -520,6 +524,7 @@ def _column(feed: str, source: SchemaProperty) -> Column:
         required=bool(source.required),
         identifier=customs.identifier,
         last4_of=customs.last4_of,
+        unreadable=customs.unreadable,
         minimum=options.get("minimum"),
         maximum=options.get("maximum"),
         pattern=options.get("pattern"),
@@ -656,6 +661,10 @@ def _column_inconsistencies(feed: Feed, column: Column) -> Iterator[str]:
         )
     if not column.description:
         yield f"{where}: has no description"
+    if column.unreadable == "keep" and (
+        column.required or column.classification == "pan" or not column.sources
+    ):
+        yield f"{where}: unreadable keep needs a column of the file that may be empty"
     if column.identifier and column.identifier not in IDENTIFIER_KINDS:
         yield (
             f"{where}: identifier {column.identifier!r} is not "

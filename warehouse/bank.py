@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from identity.decisions import Decisions
+from identity.model import DEFAULT_MODEL, Rules, load_model
 from ingestion.contract import Contract, load_contracts
 from ingestion.errors import SettingsError
 from ingestion.lake import Lake
@@ -63,6 +65,23 @@ class Bank:
         """The bank's secret, made at first use."""
         return load_keys(self.settings.key_file)
 
+    @property
+    def models(self) -> Path:
+        """The folder of the bank's own linkage models, one folder a version."""
+        return self.settings.home / "identity" / "models"
+
+    @property
+    def decisions(self) -> Decisions:
+        """What people decided about records."""
+        return Decisions(self.settings.home / "identity" / "decisions")
+
+    @property
+    def identity_rules(self) -> Rules:
+        """What says who is who: the bank's own model or the shipped one, decisions."""
+        own = self.models / "current" / "model.json"
+        model = load_model(own if own.exists() else DEFAULT_MODEL)
+        return Rules(model, tuple(self.decisions.in_force()), self.code_version)
+
     @cached_property
     def code_version(self) -> str:
         """A digest of all that decides what a table of an edition holds."""
@@ -70,7 +89,9 @@ class Bank:
         for path in sorted(p for name in _BUILT_BY for p in _files(PROJECT / name)):
             digest.update(path.relative_to(PROJECT).as_posix().encode())
             digest.update(path.read_bytes())
-        digest.update(f"{self.settings.timezone} {self.settings.currency}".encode())
+        settings = self.settings
+        told = f"{settings.timezone} {settings.country} {settings.currency}"
+        digest.update(told.encode())
         return digest.hexdigest()[:16]
 
     def contract(self, channel: str) -> Contract:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,8 +15,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from identity.normalise import NORMALISERS
-from identity.resolve import KEPT_TABLES, Resolved, resolve
+from identity.dictionary import extend_dictionary
+from identity.model import Rules
+from identity.resolve import KEPT_TABLES, Resolved, resolve, write_relationships
 from ingestion.contract import Feed
 from ingestion.errors import BuildFailed
 from ingestion.identifiers import quoted, text_literal
@@ -95,20 +97,25 @@ def unchanged_edition(bank: Bank, business_date: date) -> Edition | None:
     path = bank.editions.folder(current.id) / DATABASE
     with duckdb.connect(str(path), read_only=True) as connection:
         loaded = _loaded(connection)
+        rules = connection.execute("select identity_rules from ops.build").fetchall()
+    if rules != [(bank.identity_rules.version,)]:
+        return None
     partitions = believable_partitions(bank, date.fromisoformat(current.as_of))
     return current if loaded == set(partitions) else None
 
 
-def build(bank: Bank, business_date: date) -> Built:
+def build(bank: Bank, business_date: date, rules: Rules | None = None) -> Built:
     """Return a candidate brought forward to a date and to all that changed since.
 
     The caller holds the writer's lock. An edition never goes back: where the current
     one is later than `business_date`, the candidate stands at the current one's date.
+    `rules` say who is who where they are not the bank's own.
 
     Raises:
         BuildFailed: A model or the identity step failed. `current` is as it was.
     """
     started = time.monotonic()
+    rules = rules or bank.identity_rules
     current = bank.editions.current()
     as_of = business_date
     if current:
@@ -119,12 +126,13 @@ def build(bank: Bank, business_date: date) -> Built:
         _carry_keys(bank, current.id, candidate)
     partitions = believable_partitions(bank, as_of)
     with _opened(bank, candidate.database) as connection:
-        changed = _prepare(bank, connection, partitions, as_of)
+        changed = _prepare(bank, connection, partitions, as_of, rules)
     runs = DbtRuns(bank, candidate.database, as_of)
     runs.seed()
     runs.run("before_identity")
     with _opened(bank, candidate.database) as connection:
-        resolved = resolve(connection, as_of, bank.keys.token)
+        resolved = resolve(connection, as_of, bank.keys.token, rules)
+        write_relationships(connection)
     runs.run("after_identity")
     return Built(
         candidate,
@@ -143,6 +151,8 @@ def _opened(bank: Bank, database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(
         str(database), config={"storage_compatibility_version": "v1.5.0"}
     ) as connection:
+        # A candidate is written out once, at the end; before, nothing rests on it.
+        connection.execute("set checkpoint_threshold = '2GB'")
         connection.execute("set timezone = 'UTC'")
         connection.execute(f"set memory_limit = {text_literal(bank.settings.memory)}")
         connection.execute(f"set threads = {bank.settings.threads}")
@@ -174,6 +184,7 @@ def _prepare(
     connection: duckdb.DuckDBPyConnection,
     partitions: list[Partition],
     as_of: date,
+    rules: Rules,
 ) -> int:
     """Write what the models read beside the lake; count the changed partitions."""
     for schema in ("ops", "identity", *reversed(WORKING_SCHEMAS)):
@@ -184,8 +195,14 @@ def _prepare(
     connection.execute(
         "create or replace table ops.build as select "
         "? as code_version, cast(? as date) as as_of_date, ? as timezone, "
-        "? as currency_code",
-        [bank.code_version, as_of, bank.settings.timezone, bank.settings.currency],
+        "? as currency_code, ? as identity_rules",
+        [
+            bank.code_version,
+            as_of,
+            bank.settings.timezone,
+            bank.settings.currency,
+            rules.version,
+        ],
     )
     _write_outcomes(bank, connection)
     _write_rejects(bank, connection, as_of)
@@ -378,42 +395,16 @@ def _parquet_relation(bank: Bank, feed: Feed, partitions: list[Partition]) -> st
 
 def _normalise(bank: Bank, connection: duckdb.DuckDBPyConnection) -> None:
     """Give every identifier of the raw views that is not known yet its normal form."""
-    connection.execute(
-        "create table if not exists identity.normalised_values "
-        "(identifier_kind varchar, raw_value varchar, normal_value varchar)"
-    )
-    for kind, normalise in NORMALISERS.items():
-        sources = [
-            f"select {quoted(c.name)} as raw_value "
-            f"from raw.{quoted(f'{feed.channel}__{feed.name}')}"
-            for contract in bank.shipped.values()
-            for feed in contract.feeds
-            for c in feed.columns
-            if c.identifier == kind
-        ]
-        unknown = connection.execute(
-            f"select distinct raw_value from ({' union all '.join(sources)}) "
-            "where raw_value is not null and raw_value not in (select raw_value "
-            "from identity.normalised_values where identifier_kind = ?) "
-            "order by raw_value",
-            [kind],
-        ).fetchall()
-        values = [raw for (raw,) in unknown]
-        country = bank.settings.country
-        table = pa.table(
-            {
-                "identifier_kind": pa.array([kind] * len(values), pa.string()),
-                "raw_value": pa.array(values, pa.string()),
-                "normal_value": pa.array(
-                    [normalise(v, country) for v in values], pa.string()
-                ),
-            }
-        )
-        connection.register("normal_rows", table)
-        connection.execute(
-            "insert into identity.normalised_values by name from normal_rows"
-        )
-        connection.unregister("normal_rows")
+    sources: dict[str, list[str]] = defaultdict(list)
+    for contract in bank.shipped.values():
+        for feed in contract.feeds:
+            view = f"raw.{quoted(f'{feed.channel}__{feed.name}')}"
+            for column in feed.columns:
+                if column.identifier:
+                    sources[column.identifier].append(
+                        f"select {quoted(column.name)} from {view}"
+                    )
+    extend_dictionary(connection, sources, bank.settings.country)
 
 
 def missing_feeds_of(

@@ -5,18 +5,16 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-import sys
-from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ingestion.errors import NotReady, PassbookError, SettingsError
+from warehouse.answers import AsJson, answer
 from warehouse.bank import Bank, open_bank
+from warehouse.cli_identity import explain, identity_app
 from warehouse.ledger import Outcome
 
 app = typer.Typer(
@@ -27,8 +25,9 @@ app = typer.Typer(
 )
 contract_app = typer.Typer(no_args_is_help=True, help="Read and judge contracts.")
 app.add_typer(contract_app, name="contract")
+app.add_typer(identity_app, name="identity")
+app.command()(explain)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 Dated = Annotated[str, typer.Option("--date", help="Business date, YYYY-MM-DD.")]
 OfDate = Annotated[str, typer.Argument(metavar="DATE", help="Business date.")]
 Channel = Annotated[str, typer.Argument(help="A channel of the contracts.")]
@@ -55,27 +54,10 @@ def _day(text: str) -> date:
         ) from None
 
 
-def _answer(rows: Iterable[dict[str, Any]], as_json: bool, title: str) -> None:
-    """Print rows as a table, or as one JSON array."""
-    listed = list(rows)
-    if as_json:
-        typer.echo(json.dumps(listed, ensure_ascii=False, default=str))
-        return
-    if not listed:
-        typer.echo(f"{title}: none")
-        return
-    table = Table(title=title, title_justify="left")
-    for name in listed[0]:
-        table.add_column(name, overflow="fold")
-    for row in listed:
-        table.add_row(*("" if v is None else str(v) for v in row.values()))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
-
-
 def _tell(outcomes: list[Outcome], as_json: bool) -> None:
     """Print outcomes a line each, or as one JSON array."""
     if as_json:
-        _answer((vars(outcome) for outcome in outcomes), True, "")
+        answer((vars(outcome) for outcome in outcomes), True, "")
         return
     for outcome in outcomes:
         typer.echo(outcome.line())
@@ -254,7 +236,7 @@ def status(as_json: AsJson = False) -> None:
         or o.business_date == latest
         or o.verdict in {"refused", "stop", "failed"}
     ]
-    _answer(rows, as_json, "outcomes of the last business date, and all that failed")
+    answer(rows, as_json, "outcomes of the last business date, and all that failed")
 
 
 @app.command()
@@ -262,7 +244,7 @@ def landings(channel: Channel, day: OfDate, as_json: AsJson = False) -> None:
     """List what is landed of a channel for a date, and what it took the place of."""
     from warehouse.stations import landings_of
 
-    _answer(landings_of(open_bank(), channel, _day(day)), as_json, "landings")
+    answer(landings_of(open_bank(), channel, _day(day)), as_json, "landings")
 
 
 @app.command()
@@ -282,13 +264,13 @@ def rejects(
     bank = open_bank()
     if export:
         paths = export_rejects(bank, channel, _day(day), feed)
-        _answer(({"file": str(path)} for path in paths), as_json, "exported")
+        answer(({"file": str(path)} for path in paths), as_json, "exported")
         return
     rows = rejects_of(bank, channel, _day(day), feed)
     shown = list(itertools.islice(rows, limit))
     left = sum(1 for _ in rows)
     listed = ({k: v for k, v in vars(r).items() if k != "record"} for r in shown)
-    _answer(listed, as_json, f"rejects of {channel} {day}")
+    answer(listed, as_json, f"rejects of {channel} {day}")
     if left and not as_json:
         typer.echo(f"and {left:,} more: see them with --limit, or all with --export")
 
@@ -300,7 +282,7 @@ def scan(as_json: AsJson = False) -> None:
 
     found = scan_bank(open_bank())
     if as_json or found.findings:
-        _answer((vars(f) for f in found.findings), as_json, "card numbers")
+        answer((vars(f) for f in found.findings), as_json, "card numbers")
     if not as_json:
         typer.echo(found.line())
     if found.findings:
@@ -312,7 +294,7 @@ def editions(as_json: AsJson = False) -> None:
     """List the editions, oldest first."""
     bank = open_bank()
     current = bank.editions.current()
-    _answer(
+    answer(
         (
             {
                 "current": "*" if current and e.id == current.id else "",
@@ -359,7 +341,7 @@ def sql(
             rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         except duckdb.Error as error:
             raise SettingsError("sql", str(error)) from None
-    _answer(rows, as_json, "")
+    answer(rows, as_json, "")
 
 
 def _current_database(bank: Bank) -> Path:
@@ -375,7 +357,7 @@ def _current_database(bank: Bank) -> Path:
 @app.command()
 def settings(as_json: AsJson = False) -> None:
     """Print every setting, its value and where it came from."""
-    _answer((vars(s) for s in open_bank().settings.sources), as_json, "settings")
+    answer((vars(s) for s in open_bank().settings.sources), as_json, "settings")
 
 
 @contract_app.command("lint")
@@ -385,7 +367,7 @@ def contract_lint(as_json: AsJson = False) -> None:
 
     problems = lint_contracts(open_bank())
     if as_json or problems:
-        _answer(
+        answer(
             ({"contract": c, "problem": p} for c, p in problems), as_json, "problems"
         )
     elif not problems:
@@ -408,7 +390,7 @@ def contract_propose(
 
     proposed = propose(open_bank(), channel, file, feed)
     if as_json:
-        _answer([vars(proposed)], True, "")
+        answer([vars(proposed)], True, "")
         return
     typer.echo(proposed.difference or "the contract reads this file as it is")
     for note in proposed.notes:
@@ -437,7 +419,7 @@ def contract_show(
             }
             for f in contract.feeds
         ]
-        _answer(rows, as_json, contract.description)
+        answer(rows, as_json, contract.description)
         return
     found = contract.feed(feed)
     columns = [
@@ -453,7 +435,7 @@ def contract_show(
         }
         for c in found.columns
     ]
-    _answer(columns, as_json, f"{found.id}: {found.description}")
+    answer(columns, as_json, f"{found.id}: {found.description}")
 
 
 if __name__ == "__main__":

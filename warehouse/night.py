@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 
+from identity.resolve import Resolved
 from ingestion.contract import Feed
 from ingestion.errors import (
     CheckStopped,
@@ -215,7 +216,20 @@ def _built_line(built: Built) -> str:
         f"{built.candidate.id} built as of {built.as_of} "
         f"from {built.changed:,} changed partitions: "
         f"{resolved.customers:,} customers of {resolved.records:,} records ("
-        f"{resolved.born:,} born, {resolved.merged:,} merged, {resolved.split:,} split)"
+        f"{resolved.born:,} born, {resolved.merged:,} merged, "
+        f"{resolved.split:,} split; {resolved.queue:,} pairs to review)"
+        + _drift_of(resolved)
+    )
+
+
+def _drift_of(resolved: Resolved) -> str:
+    if resolved.drift is None:
+        return ""
+    if not resolved.drift:
+        return "; identity checked in full: nothing differs"
+    return (
+        f"; WARNING: identity checked in full: {resolved.drift:,} records had another "
+        "customer, and what was worked out anew stands"
     )
 
 

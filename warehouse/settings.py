@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 
+from identity.masking import ROLES
 from ingestion.errors import SettingsError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -33,12 +34,13 @@ _MEANINGS = {
     "PASSBOOK_CONTRACTS": "The folder of contracts, one file a channel.",
     "PASSBOOK_ENGINE": "The engine that builds editions; duckdb.",
     "PASSBOOK_TIMEZONE": "The bank's time zone, in which extracts tell the time.",
-    "PASSBOOK_COUNTRY": "The bank's country, ISO 3166: how phone numbers are read.",
+    "PASSBOOK_COUNTRY": "The bank's country, ISO 3166: how phones, ids, names read.",
     "PASSBOOK_CURRENCY": "The bank's own currency, ISO 4217.",
     "PASSBOOK_KEY_FILE": "The secret that makes card tokens; made with mode 0600.",
     "PASSBOOK_MEMORY": "Memory that DuckDB may use in a build.",
     "PASSBOOK_THREADS": "Threads that DuckDB may use in a build.",
     "PASSBOOK_AIRFLOW_DATABASE": "Where Airflow keeps its metadata; SQLite if empty.",
+    "PASSBOOK_ROLE": "Who asks: analyst, to whom values are masked, or steward.",
     "PASSBOOK_KEEP_EDITIONS": "Editions kept for rollback, the current one included.",
 }
 
@@ -58,6 +60,7 @@ class Settings:
     memory: str
     threads: int
     airflow_database: str | None
+    role: str
     keep_editions: int
     sources: tuple[Setting, ...]
 
@@ -82,6 +85,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         "PASSBOOK_MEMORY": "4GB",
         "PASSBOOK_THREADS": str(os.cpu_count() or 2),
         "PASSBOOK_AIRFLOW_DATABASE": "",
+        "PASSBOOK_ROLE": "analyst",
         "PASSBOOK_KEEP_EDITIONS": "7",
     }
     values = {name: given.get(name) or default for name, default in defaults.items()}
@@ -106,6 +110,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         memory=_memory(values["PASSBOOK_MEMORY"]),
         threads=_count("PASSBOOK_THREADS", values["PASSBOOK_THREADS"]),
         airflow_database=values["PASSBOOK_AIRFLOW_DATABASE"] or None,
+        role=_one_of("PASSBOOK_ROLE", values["PASSBOOK_ROLE"], ROLES),
         keep_editions=_count(
             "PASSBOOK_KEEP_EDITIONS", values["PASSBOOK_KEEP_EDITIONS"]
         ),

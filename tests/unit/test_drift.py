@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.contract import Contract
-from ingestion.errors import LandingRefused
+from ingestion.errors import ContractError, LandingRefused
 from tests.conftest import Channel, column, feed, key
 
 CODES = {"A": "active", "C": "closed"}
@@ -156,3 +157,38 @@ def test_a_number_that_became_wider_is_rejected_and_not_cut(channel: Channel) ->
     (warning,) = landed.warnings
     assert "'count': 2 rows rejected, not_a_integer, expected smallint" in warning
     assert line_of(channel, "name: count") in warning
+
+
+def test_a_value_that_is_to_be_kept_costs_no_row(channel: Channel) -> None:
+    contract = channel.agree(
+        feed(
+            "f",
+            [
+                key(),
+                column("born", "date", date_formats=["%Y%m%d"], unreadable="keep"),
+                column("since", "date"),
+            ],
+            {"format": "csv", "path": "f.csv"},
+        )
+    )
+    channel.deliver(
+        b"id,born,since\n1,19560409,2020-01-01\n2,19551192,2020-01-01\n"
+        b"3,,2020-01-01\n4,19990101,never\n"
+    )
+    landed = channel.land(contract)
+    assert (landed.landed, landed.rejected) == (3, 1)
+    rows = channel.rows(contract)
+    assert [r["born"] for r in rows] == [date(1956, 4, 9), None, None]
+    assert [dict(r["extra"] or ()) for r in rows] == [{}, {"born": "19551192"}, {}]
+    assert [r["column_name"] for r in channel.rejects(contract)] == ["since"]
+
+
+def test_what_cannot_be_kept_is_not_agreed(channel: Channel) -> None:
+    with pytest.raises(ContractError, match="may be empty"):
+        channel.agree(
+            feed(
+                "f",
+                [key(unreadable="keep")],
+                {"format": "csv", "path": "f.csv"},
+            )
+        )

@@ -18,13 +18,35 @@ cases_log as (
 ),
 
 seen as (
-    select record_id from identifiers
-    union
-    select record_id from interactions
-    union
-    select record_id from cases_log
-    union
-    select 'online_banking:login:' || login_id as record_id from logins
+    select
+        record_id,
+        bit_xor({{ fingerprint(['identifier_kind', 'identifier_value']) }})
+            as identifiers_fingerprint
+    from identifiers
+    group by record_id
+    union all
+    select
+        record_id,
+        null as identifiers_fingerprint
+    from interactions
+    union all
+    select
+        record_id,
+        null as identifiers_fingerprint
+    from cases_log
+    union all
+    select
+        'online_banking:login:' || login_id as record_id,
+        null as identifiers_fingerprint
+    from logins
+),
+
+distinct_records as (
+    select
+        record_id,
+        max(identifiers_fingerprint) as identifiers_fingerprint
+    from seen
+    group by record_id
 ),
 
 records as (
@@ -38,8 +60,9 @@ records as (
             when record_id like 'phone:%' then 'phone'
             when record_id like 'email:%' and record_id like '%@%' then 'email'
             else 'anonymous'
-        end as record_kind
-    from seen
+        end as record_kind,
+        identifiers_fingerprint
+    from distinct_records
 )
 
 select * from records
