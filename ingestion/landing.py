@@ -34,6 +34,7 @@ from ingestion.readers import parses_of
 from ingestion.reconcile import Count, hold_ceiling, reconcile
 from ingestion.records import Parse
 from ingestion.rejects import REJECT_SCHEMA
+from ingestion.sessions import in_memory
 from ingestion.tokens import Keys, masked_text
 from ingestion.typed_columns import has_few
 
@@ -461,7 +462,7 @@ def _split_by_date(feed: Feed, folder: Path, zone: str) -> dict[str, int]:
     if column.logical_type == "timestamp":
         day = f"timezone({text_literal(zone)}, timezone('UTC', {day}))"
     split = folder / "split"
-    with duckdb.connect() as connection:
+    with in_memory(folder / "spill") as connection:
         connection.execute("set threads = 1")
         connection.read_parquet(str(folder / PART)).create_view("staged")
         rows = connection.execute(

@@ -23,6 +23,7 @@ from identity.resolve import open_persons
 from identity.training import Trained, train
 from ingestion.errors import SettingsError
 from ingestion.identifiers import text_literal
+from ingestion.sessions import in_memory
 from warehouse.bank import Bank
 from warehouse.build import build
 from warehouse.editions import DATABASE, Candidate
@@ -38,8 +39,7 @@ def current_edition(bank: Bank) -> Iterator[duckdb.DuckDBPyConnection]:
     if bank.editions.current() is None:
         raise _no_edition()
     path = bank.editions.current_link.resolve() / DATABASE
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'UTC'")
+    with in_memory(bank.settings.home / "spill") as connection:
         connection.execute(f"set memory_limit = {text_literal(bank.settings.memory)}")
         connection.execute(f"set threads = {bank.settings.threads}")
         connection.execute(f"attach {text_literal(str(path))} as edition (read_only)")
@@ -152,7 +152,7 @@ def preview(bank: Bank, model: LinkageModel | None = None) -> Preview:
 
 def _compared(bank: Bank, candidate: Candidate) -> Preview:
     before = bank.editions.current_link.resolve() / DATABASE
-    with duckdb.connect() as connection:
+    with in_memory(bank.settings.home / "spill") as connection:
         for name, path in (("before", before), ("after", candidate.database)):
             connection.execute(
                 f"attach {text_literal(str(path))} as {name}_edition (read_only)"

@@ -55,7 +55,7 @@ where record_id in (select record_id from changed);
 insert into identity.evidence by name select * from fresh_evidence;
 
 -- Dummies by pattern, and values that too many records share, are no evidence.
-create or replace temp table blocked_before as
+create or replace temp view blocked_touched as
 select
     blocked.identifier_kind,
     blocked.identifier_value
@@ -64,6 +64,9 @@ semi join touched_values as touched
     on
         blocked.identifier_kind = touched.identifier_kind
         and blocked.identifier_value = touched.identifier_value;
+
+create or replace temp table blocked_before as
+from blocked_touched;
 
 delete from identity.blocked_identifiers
 where (identifier_kind, identifier_value) in (from blocked_before);
@@ -102,14 +105,7 @@ select * from judged
 where reason_code is not null;
 
 create or replace temp table blocked_now as
-select
-    blocked.identifier_kind,
-    blocked.identifier_value
-from identity.blocked_identifiers as blocked
-semi join touched_values as touched
-    on
-        blocked.identifier_kind = touched.identifier_kind
-        and blocked.identifier_value = touched.identifier_value;
+from blocked_touched;
 
 create or replace temp table flipped_values as
 (from blocked_before except from blocked_now)
