@@ -284,7 +284,9 @@ class Explainer:
             key,
         )
         return [
-            f"{day}: {who} {code}{f' ({other})' if other else ''}: {cause}"
+            f"{day}: {who} {code}{f' ({other})' if other else ''}: "
+            # A cause may name a record, and that be a number.
+            + " ".join(map(self._masked, cause.split(" ")))
             for day, code, who, other, cause in rows
         ]
 

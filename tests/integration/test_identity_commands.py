@@ -79,6 +79,17 @@ def test_a_customer_is_explained_to_its_last_record(home: Home) -> None:
     assert found["notes"]
 
 
+def test_who_is_known_by_a_number_alone_is_explained_without_it(home: Home) -> None:
+    rows = home.rows(
+        "select customer_key from identity.customer_identity "
+        "where link_rule_code = 'known_to_one_channel' and record_kind = 'phone' "
+        "order by all limit 1"
+    )
+    (found,) = answer(home, "explain", str(rows[0][0]))
+    assert any("first seen in phone:..." in note for note in found["notes"])
+    assert "+86" not in json.dumps(found)
+
+
 def test_a_stranger_is_refused_by_name(home: Home) -> None:
     done = home.run("explain", "core_banking:customer:nobody")
     assert done.returncode != 0
