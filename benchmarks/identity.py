@@ -47,7 +47,12 @@ from benchmarks._identity_bank import (  # noqa: E402
 )
 from benchmarks._report import report  # noqa: E402
 from identity.accuracy import measured, read_truth  # noqa: E402
-from identity.linkage import Scorer, block_columns  # noqa: E402
+from identity.linkage import (  # noqa: E402
+    Scorer,
+    block_columns,
+    limits_of,
+    uncrowded_columns,
+)
 from identity.model import Rules, load_model  # noqa: E402
 from identity.resolve import open_persons, resolve  # noqa: E402
 
@@ -122,14 +127,7 @@ def timed_splink(inputs: Path, work: Path) -> dict[str, float]:
 
 def _leave_crowds_out(connection: duckdb.DuckDBPyConnection) -> None:
     """Leave out the same keys as the product does: Splink would never end else."""
-    from identity.comparisons import BLOCKS, block_limit
-
-    limits = dict(connection.execute("from policy.identity_limits").fetchall())
-    keys = ", ".join(
-        f"case when count(*) over (partition by block_{name}) "
-        f"<= {limits[block_limit(name)]} then block_{name} end as block_{name}"
-        for name in BLOCKS
-    )
+    keys = uncrowded_columns(limits_of(connection))
     connection.execute(
         f"create or replace table persons as select * replace ({keys}) from persons"
     )

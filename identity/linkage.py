@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -11,7 +11,13 @@ import pyarrow as pa
 from splink import DuckDBAPI, Linker, SettingsCreator
 from splink.internals.splink_dataframe import SplinkDataFrame
 
-from identity.comparisons import BLOCKS, VETOES, block_rules, splink_comparisons
+from identity.comparisons import (
+    BLOCKS,
+    VETOES,
+    block_limit,
+    block_rules,
+    splink_comparisons,
+)
 from identity.model import LinkageModel
 from ingestion.identifiers import quoted, text_literal
 
@@ -43,6 +49,24 @@ def block_columns() -> str:
         f"case when {' and '.join(f'{c} is not null' for c in columns)} then "
         f"hash({', '.join(columns)}) end as block_{name}"
         for name, columns in BLOCKS.items()
+    )
+
+
+def limits_of(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return the policy's limits by name."""
+    return dict(
+        connection.execute(
+            "select limit_name, limit_value from policy.identity_limits"
+        ).fetchall()
+    )
+
+
+def uncrowded_columns(limits: Mapping[str, int]) -> str:
+    """Return SQL of the key columns of a whole table, null where too many share one."""
+    return ", ".join(
+        f"case when count(*) over (partition by block_{name}) "
+        f"<= {limits[block_limit(name)]} then block_{name} end as block_{name}"
+        for name in BLOCKS
     )
 
 

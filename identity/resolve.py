@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 from identity.clusters import Graph, parted
 from identity.comparisons import BLOCKS, block_limit
 from identity.components import label_components
-from identity.linkage import Scorer, block_columns
+from identity.linkage import Scorer, block_columns, limits_of
 from identity.model import Rules
 from ingestion.identifiers import text_literal
 
@@ -92,45 +92,40 @@ def open_persons(connection: duckdb.DuckDBPyConnection) -> None:
 
 def write_relationships(connection: duckdb.DuckDBPyConnection) -> None:
     """Rewrite `identity.relationships` from the bridge and what the channels tell."""
-    step = _Step(connection, date.min, None)
     connection.execute(
         "create or replace temp macro masked(value) as '...' || right(value, 4)"
     )
-    step.run("12_relationships")
+    _run(connection, "12_relationships", limits_of(connection))
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection, name: str, values: Mapping[str, Any]
+) -> None:
+    """Run a file of statements, each with the values that it names."""
+    text = (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+    for statement in connection.extract_statements(text):
+        named = {k: values[k] for k in statement.named_parameters}
+        connection.execute(statement, named or None)
 
 
 class _Step:
     """One run of the SQL files, with what their parameters stand for."""
 
     def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        as_of: date,
-        rules: Rules | None,
+        self, connection: duckdb.DuckDBPyConnection, as_of: date, rules: Rules
     ) -> None:
         self._connection = connection
-        self._rules = rules
-        limits = dict(
-            connection.execute(
-                "select limit_name, limit_value from policy.identity_limits"
-            ).fetchall()
-        )
-        self._limits = limits
-        self._values: dict[str, Any] = {"as_of": as_of, **limits}
-        if rules:
-            self._values["link_weight"] = rules.model.link_weight
-
-    @property
-    def rules(self) -> Rules:
-        assert self._rules is not None
-        return self._rules
+        self.rules = rules
+        self._limits = limits_of(connection)
+        self._values: dict[str, Any] = {
+            "as_of": as_of,
+            "link_weight": rules.model.link_weight,
+            **self._limits,
+        }
 
     def run(self, name: str) -> None:
-        """Run a file of statements, each with the parameters that it names."""
-        text = (_SQL / f"{name}.sql").read_text(encoding="utf-8")
-        for statement in self._connection.extract_statements(text):
-            values = {k: self._values[k] for k in statement.named_parameters}
-            self._connection.execute(statement, values or None)
+        """Run one of the SQL files."""
+        _run(self._connection, name, self._values)
 
     def number(self, query: str) -> int:
         return int(self._connection.execute(query).fetchall()[0][0])

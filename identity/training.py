@@ -15,8 +15,15 @@ import duckdb
 from splink import DuckDBAPI, Linker
 from splink.blocking_analysis import count_comparisons_from_blocking_rules
 
-from identity.comparisons import BLOCKS, EM_BLOCKS, VETOES, block_limit, block_rules
-from identity.linkage import TERM_COLUMN, Scorer, block_columns, untrained_settings
+from identity.comparisons import BLOCKS, EM_BLOCKS, VETOES, block_rules
+from identity.linkage import (
+    TERM_COLUMN,
+    Scorer,
+    block_columns,
+    limits_of,
+    uncrowded_columns,
+    untrained_settings,
+)
 from identity.model import LinkageModel
 
 # What thresholds are held to on labelled truth: of the pairs that a score alone links,
@@ -175,17 +182,7 @@ def _open_training_persons(connection: duckdb.DuckDBPyConnection) -> None:
         "on persons.record_id = evidence.record_id "
         f"and evidence.identifier_kind = '{_CERTAIN}'"
     )
-    limits = dict(
-        connection.execute(
-            "select limit_name, limit_value from policy.identity_limits"
-        ).fetchall()
-    )
-    keys = ", ".join(
-        f"case when count(*) over (partition by block_{name}) <= "
-        f"{limits[block_limit(name)]} "
-        f"then block_{name} end as block_{name}"
-        for name in BLOCKS
-    )
+    keys = uncrowded_columns(limits_of(connection))
     connection.execute(
         f"create or replace temp table training_persons as select * replace ({keys}) "
         "from keyed_persons"
