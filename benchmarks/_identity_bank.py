@@ -89,16 +89,18 @@ def fingerprint_again(connection: duckdb.DuckDBPyConnection) -> None:
         "select distinct * from intermediate.int_record_identifiers"
     )
     connection.execute(
-        "create or replace table intermediate.int_records as select records.* exclude "
-        "(identifiers_fingerprint), told.identifiers_fingerprint "
-        "from intermediate.int_records as records left join (select record_id, "
-        "bit_xor(hash(identifier_kind, identifier_value)) as identifiers_fingerprint "
-        "from intermediate.int_record_identifiers group by record_id) as told "
-        "on records.record_id = told.record_id"
-    )
-    connection.execute(
         "create or replace table intermediate.int_person_records as select * replace "
         f"(hash({_PERSON}) as person_fingerprint) from intermediate.int_person_records"
+    )
+    connection.execute(
+        "create or replace table intermediate.int_records as select records.* exclude "
+        "(fingerprint), coalesce(told.fingerprint, 0) as fingerprint "
+        "from intermediate.int_records as records left join (select record_id, "
+        "bit_xor(fingerprint) as fingerprint from (select record_id, "
+        "hash(identifier_kind, identifier_value) as fingerprint "
+        "from intermediate.int_record_identifiers union all "
+        "select record_id, person_fingerprint from intermediate.int_person_records) "
+        "group by record_id) as told on records.record_id = told.record_id"
     )
 
 

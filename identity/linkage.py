@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -24,6 +25,7 @@ from ingestion.identifiers import quoted, text_literal
 TERM_COLUMN = "full_name"
 # Two sums of the same weights in another order may differ behind this.
 _WEIGHT_DIGITS = 6
+_ROW_GROUP = 122_880
 
 
 def untrained_settings() -> dict[str, Any]:
@@ -73,7 +75,7 @@ def uncrowded_columns(limits: Mapping[str, int]) -> str:
 class Scorer:
     """Scores pairs of person records that are tables of one connection.
 
-    A table has the columns of `unblocked_persons` and the key columns of the blocks.
+    A table has the columns that are compared and the key columns of the blocks.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class Scorer:
         self._connection = connection
         self._model = model
         self._api = DuckDBAPI(connection=connection)
-        self._linker = Linker(self._api.register(shape), dict(model.splink))
+        self._linker = Linker(
+            self._api.register(shape), dict(model.splink), validate_settings=False
+        )
         # Splink sets its own level whenever a linker is made.
         logging.getLogger("splink").setLevel(logging.ERROR)
         self._register_terms()
@@ -105,44 +109,40 @@ class Scorer:
             self._api.register("term_frequencies"), TERM_COLUMN
         )
 
-    def score_within(self, persons: str, result: str) -> None:
-        """Make temp table `result`: pairs within a table from `review_weight` on."""
-        found = self._linker.inference.predict_within(
-            self._api.register(persons),
-            threshold_match_weight=self._model.review_weight,
-            warning_mode="never",
-        )
-        self._keep(found, persons, persons, result)
+    def score(self, persons: str, result: str) -> None:
+        """Make temp table `result`: the pairs from `review_weight` on.
 
-    def score_between(self, some: str, others: str, result: str) -> None:
-        """Make temp table `result`: pairs of one record in each of two tables."""
-        found = self._linker.inference.predict_between(
-            self._api.register(some),
-            self._api.register(others),
-            threshold_match_weight=self._model.review_weight,
-            warning_mode="never",
-        )
-        self._keep(found, some, others, result)
-
-    def _keep(self, found: SplinkDataFrame, left: str, right: str, result: str) -> None:
-        """Name the columns, order each pair, and say what forbids it.
-
-        Splink names a pair of two tables in either order. The tables share no record.
+        They are of two records of table `persons` that share a key, at least one of
+        which `is_rescored`. `veto_code` says what forbids to link them.
         """
-        others = "" if left == right else f"union all from {quoted(right)}"
+        some = f"{persons}_rescored"
         self._connection.execute(
-            "create or replace temp view scored_persons as "
-            f"from {quoted(left)} {others}"
+            f"create or replace temp view {quoted(some)} as "
+            f"from {quoted(persons)} where is_rescored"
         )
+        with _in_small_tasks(self._connection, persons):
+            found = self._linker.inference.predict_between(
+                self._api.register(some),
+                self._api.register(persons),
+                blocking_rules_to_generate_predictions=[
+                    f"{rule} and (not r.is_rescored or l.record_id < r.record_id)"
+                    for rule in block_rules()
+                ],
+                threshold_match_weight=self._model.review_weight,
+                warning_mode="never",
+            )
+            self._keep(found, persons, result)
+
+    def _keep(self, found: SplinkDataFrame, persons: str, result: str) -> None:
+        """Name the columns, order each pair, and say what forbids it."""
         self._connection.execute(
             f"create or replace temp table {quoted(result)} as "
             f"select least(record_id_l, record_id_r) as left_record_id, "
             f"greatest(record_id_l, record_id_r) as right_record_id, "
             f"round(match_weight, {_WEIGHT_DIGITS}) as match_weight, "
             f"{_veto(self._model.vetoes)} as veto_code "
-            f"from ({_paired(found.physical_name, 'scored_persons')})"
+            f"from ({_paired(found.physical_name, persons)})"
         )
-        self._connection.execute("drop view scored_persons")
         found.drop_table_from_database_and_remove_from_cache()
 
     def compared(self, one: str, other: str) -> dict[str, Any]:
@@ -175,6 +175,29 @@ class Scorer:
         ).fetchall()
         veto: str | None = rows[0][0]
         return veto
+
+
+@contextmanager
+def _in_small_tasks(
+    connection: duckdb.DuckDBPyConnection, table: str
+) -> Iterator[None]:
+    """Let all threads work on a table that has not a row group for each.
+
+    DuckDB gives 122,880 rows to one thread, and a night has about as many pairs. The
+    setting is its own tests', and is known to SQL alone; with larger tables it would
+    read each segment again for every 2,048 rows.
+    """
+    rows, threads = connection.execute(
+        f"select count(*), current_setting('threads') from {quoted(table)}"
+    ).fetchall()[0]
+    if rows > threads * _ROW_GROUP:
+        yield
+        return
+    connection.execute("pragma verify_parallelism")
+    try:
+        yield
+    finally:
+        connection.execute("pragma disable_verify_parallelism")
 
 
 def _veto(names: Sequence[str]) -> str:

@@ -21,12 +21,13 @@ from identity.model import Rules
 from ingestion.identifiers import text_literal
 
 _SQL = Path(__file__).with_name("sql")
+# What only the keys of blocks are made of, no comparison reads.
+_BLOCK_ONLY = ("address_numbers", "city_name", "city_initial")
 # What must outlive a candidate that is built anew: without it keys would change.
 KEPT_TABLES = (
     "records",
     "evidence",
     "pairs",
-    "customer_identity",
     "record_keys",
     "customer_keys",
     "key_event",
@@ -75,7 +76,10 @@ def resolve(
     events = step.number("select count(*) from identity.key_event")
     step.resolve_changes(secret)
     changed = step.number("select count(*) from changed")
-    rechecked = step.number("select count(*) from resolved")
+    rechecked = step.number(
+        "select count(*) from moved where record_id not in "
+        "(select record_id from changed where is_gone)"
+    )
     drift = None
     if step.is_check_due(changed):
         drift = step.check_in_full(secret)
@@ -196,31 +200,29 @@ class _Step:
     def score(self) -> None:
         """Score the pairs of every record that is to be compared again."""
         self._open_blocks()
+        self._gather_compared()
+        scorer = Scorer(self._connection, self.rules.model, "compared_persons")
+        scorer.score("compared_persons", "scored")
+        self.run("04_pairs")
+
+    def _gather_compared(self) -> None:
+        """Make `compared_persons`: those to score again, and who shares a key."""
+        # A view: what is derived of a record is to be derived of these alone.
+        self._connection.execute(
+            "create or replace temp view compared as "
+            "select * from intermediate.int_person_records where record_id in "
+            "(from rescored union all from neighbours)"
+        )
         columns = ", ".join(
-            f"case when {_crowded(name)} then null else blocks.block_{name} end "
-            f"as block_{name}"
+            f"case when not {_crowded(name)} then block_{name} end as block_{name}"
             for name in BLOCKS
         )
-        for table, wanted in (
-            ("rescored_persons", "rescored"),
-            ("other_persons", "neighbours"),
-        ):
-            some = f"record_id in (select record_id from {wanted})"
-            self._connection.execute(
-                f"create or replace temp table {table} as "
-                f"select persons.*, {columns} from "
-                f"(select * from unblocked_persons where {some}) as persons "
-                f"inner join (select * from person_blocks where {some}) as blocks "
-                "on persons.record_id = blocks.record_id"
-            )
-        scorer = Scorer(self._connection, self.rules.model, "rescored_persons")
-        scorer.score_within("rescored_persons", "scored_within")
-        scorer.score_between("rescored_persons", "other_persons", "scored_between")
         self._connection.execute(
-            "create or replace temp table scored as select * from scored_within "
-            "union all by name select * from scored_between"
+            "create or replace temp table compared_persons as "
+            f"select * exclude ({', '.join(_BLOCK_ONLY)}) replace ({columns}), "
+            "record_id in (from rescored) as is_rescored "
+            f"from (select *, {block_columns()} from unblocked('compared'))"
         )
-        self.run("04_pairs")
 
     def _open_blocks(self) -> None:
         """Make `person_blocks`, `neighbours`; record which keys are too common."""
@@ -228,12 +230,13 @@ class _Step:
             "create or replace temp table person_blocks as "
             f"select record_id, {block_columns()} from unblocked_persons"
         )
+        self._take_rescored_blocks()
         self._count_blocks()
-        neighbours = " union ".join(
+        self._take_rescored_blocks()
+        neighbours = " union all ".join(
             f"select record_id from person_blocks where block_{name} in "
-            f"(select block_{name} from person_blocks semi join rescored "
-            "on person_blocks.record_id = rescored.record_id) "
-            f"and not {_crowded(name, 'person_blocks')}"
+            f"(select block_{name} from rescored_blocks) "
+            f"and not {_crowded(name)}"
             for name in BLOCKS
         )
         self._connection.execute(
@@ -241,13 +244,19 @@ class _Step:
             "where record_id not in (select record_id from rescored)"
         )
 
+    def _take_rescored_blocks(self) -> None:
+        """Make `rescored_blocks`: the keys of the records that are compared again."""
+        self._connection.execute(
+            "create or replace temp table rescored_blocks as "
+            "from person_blocks where record_id in (from rescored)"
+        )
+
     def _count_blocks(self) -> None:
         """Rewrite `crowded_blocks`; compare again who gained or lost a key by it."""
         counts = " union all ".join(
             f"select '{name}' as block_name, block_{name} as block_key, "
             "count(*) as record_count from person_blocks "
-            f"where block_{name} in (select block_{name} from person_blocks "
-            "semi join rescored on person_blocks.record_id = rescored.record_id "
+            f"where block_{name} in (select block_{name} from rescored_blocks "
             "union all select block_key from identity.crowded_blocks "
             f"where block_name = '{name}') "
             f"group by block_{name} having count(*) > {self._limits[block_limit(name)]}"
@@ -265,13 +274,15 @@ class _Step:
         self._connection.execute(
             f"create or replace temp table flipped_blocks as {flipped}"
         )
-        for name in BLOCKS:
-            self._connection.execute(
-                f"insert into rescored select record_id from person_blocks "
-                f"where block_{name} in (select block_key from flipped_blocks "
-                f"where block_name = '{name}') "
-                "and record_id not in (select record_id from rescored)"
-            )
+        regained = " union ".join(
+            f"select record_id from person_blocks where block_{name} in "
+            f"(select block_key from flipped_blocks where block_name = '{name}')"
+            for name in BLOCKS
+        )
+        self._connection.execute(
+            f"insert into rescored select record_id from ({regained}) "
+            "where record_id not in (from rescored)"
+        )
         self._connection.execute(
             "create or replace table identity.crowded_blocks as from crowded_now"
         )
@@ -288,46 +299,24 @@ class _Step:
         self.run("08_contacts")
 
     def _label_scope(self) -> None:
-        """Make `strong`, `linked` and `graph`: the components by what ties them.
-
-        The latter two are found among the components of the first, which most ties are
-        within.
-        """
-        self._label("strong_edges", "strong_labels")
-        self._connection.execute(
-            "create or replace temp table strong as select scope.node, "
-            "coalesce(labels.component, scope.node) as component from scope "
-            "left join strong_labels as labels on scope.node = labels.node"
-        )
-        for edges, result in (("link_edges", "linked"), ("graph_edges", "graph")):
-            self._connection.execute(
-                "create or replace temp table strong_part_edges as "
-                "select distinct one.component as left_node, "
-                f"other.component as right_node from {edges} as edges "
-                "inner join strong as one on edges.left_node = one.node "
-                "inner join strong as other on edges.right_node = other.node "
-                "where one.component <> other.component"
-            )
-            self._label("strong_part_edges", "part_labels")
-            self._connection.execute(
-                f"create or replace temp table {result} as select strong.node, "
-                "coalesce(labels.component, strong.component) as component "
-                "from strong left join part_labels as labels "
-                "on strong.component = labels.node"
-            )
+        """Make `strong`, `linked` and `graph`: the components by what ties them."""
+        strong = "from strong_edges"
+        self._label(strong, "strong")
+        self._label(f"{strong} union all from link_edges", "linked")
+        self._label(f"{strong} union all from graph_edges", "graph")
 
     def _label(self, edges: str, result: str) -> None:
-        """Make `result(node, component)` of the nodes that have edges."""
-        self._connection.execute(
-            "create or replace temp table tied_nodes as select distinct "
-            f"unnest([left_node, right_node]) as node from {edges}"
-        )
+        """Make `result(node, component)` of the nodes of the scope."""
         label_components(
-            self._connection, edges=edges, nodes="tied_nodes", result=result
+            self._connection,
+            edges=edges,
+            nodes=self.number("select count(*) from scope_records"),
+            result=result,
         )
 
     def _label_strangers(self) -> None:
-        self._label("stranger_edges", "stranger_labels")
+        """Make `stranger_groups`: the nodes, by the strangers that are one another."""
+        self._label("from stranger_edges", "stranger_labels")
         self._connection.execute(
             "create or replace temp table stranger_groups as "
             "select linked.node, labels.component from linked "
@@ -368,10 +357,8 @@ class _Step:
 
     def _conflicting_graphs(self) -> list[Graph]:
         nodes = self._by_component(
-            "select linked.component, scope.record_id, "
-            "linked.node in (select node from person_nodes) from linked "
-            "semi join conflicts on linked.component = conflicts.component "
-            "inner join scope on linked.node = scope.node"
+            "select component, record_id, node in (select node from person_nodes) "
+            "from conflict_nodes"
         )
         strong = self._edges("strong_edges")
         scored = self._edges("scope_pairs", "edge.match_weight", "is_link")
@@ -379,11 +366,9 @@ class _Step:
         parting = self._edges("scope_decisions", where="decision_code = 'different'")
         unlike = self._edges("parted_pairs")
         ids = self._by_component(
-            "select linked.component, scope.record_id, evidence.identifier_value "
+            "select known.component, known.record_id, evidence.identifier_value "
             "from scope_evidence as evidence "
-            "inner join linked on evidence.node = linked.node "
-            "semi join conflicts on linked.component = conflicts.component "
-            "inner join scope on linked.node = scope.node "
+            "inner join conflict_nodes as known on evidence.node = known.node "
             "where evidence.identifier_kind = 'national_id'"
         )
         return [
@@ -405,14 +390,11 @@ class _Step:
     ) -> dict[int, list[tuple[Any, ...]]]:
         """Return edges within the conflicting components, by component."""
         return self._by_component(
-            f"select one.component, {weight}, left_scope.record_id, "
-            f"right_scope.record_id from {table} as edge "
-            "inner join linked as one on edge.left_node = one.node "
-            "inner join linked as other on edge.right_node = other.node "
+            f"select one.component, {weight}, one.record_id, other.record_id "
+            f"from {table} as edge "
+            "inner join conflict_nodes as one on edge.left_node = one.node "
+            "inner join conflict_nodes as other on edge.right_node = other.node "
             "and one.component = other.component "
-            "semi join conflicts on one.component = conflicts.component "
-            "inner join scope as left_scope on edge.left_node = left_scope.node "
-            "inner join scope as right_scope on edge.right_node = right_scope.node "
             f"where {where}"
         )
 
@@ -457,9 +439,9 @@ def _grouped(rows: Sequence[tuple[Any, ...]]) -> dict[str, frozenset[str]]:
     return {record: frozenset(values) for record, values in found.items()}
 
 
-def _crowded(name: str, table: str = "blocks") -> str:
+def _crowded(name: str) -> str:
     return (
-        f"coalesce({table}.block_{name} in (select block_key "
+        f"coalesce(block_{name} in (select block_key "
         f"from identity.crowded_blocks where block_name = '{name}'), false)"
     )
 

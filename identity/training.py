@@ -184,8 +184,8 @@ def _open_training_persons(connection: duckdb.DuckDBPyConnection) -> None:
     )
     keys = uncrowded_columns(limits_of(connection))
     connection.execute(
-        f"create or replace temp table training_persons as select * replace ({keys}) "
-        "from keyed_persons"
+        f"create or replace temp table training_persons as select * replace ({keys}), "
+        "true as is_rescored from keyed_persons"
     )
     connection.execute("drop table keyed_persons")
 
@@ -292,7 +292,7 @@ def _with_settled_prior(
     for _ in range(_PRIOR_ROUNDS):
         model = LinkageModel(settings, _UNLABELLED_LINK, _FLOOR, ())
         scorer = Scorer(connection, model, "training_persons")
-        scorer.score_within("training_persons", "prior_pairs")
+        scorer.score("training_persons", "prior_pairs")
         expected = connection.execute(
             "select sum(1 / (1 + pow(2, -match_weight))) from prior_pairs"
         ).fetchall()[0][0]
@@ -387,7 +387,7 @@ def _curve(
     scorer = Scorer(
         connection, replace(model, review_weight=_FLOOR), "training_persons"
     )
-    scorer.score_within("training_persons", "training_pairs")
+    scorer.score("training_persons", "training_pairs")
     due = _scalar(
         connection,
         "select coalesce(sum(n * (n - 1) // 2), 0) from (select count(*) as n "

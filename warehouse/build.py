@@ -176,7 +176,20 @@ def _carry_keys(bank: Bank, edition_id: str, candidate: Candidate) -> None:
             connection.execute(
                 f"create table identity.{name} as from earlier.identity.{name}"
             )
+        _fill_keys(connection)
         connection.execute("detach earlier")
+
+
+def _fill_keys(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring records of a time when they were kept without their key up to date."""
+    connection.execute(
+        "alter table identity.records add column if not exists customer_key varchar"
+    )
+    connection.execute(
+        "update identity.records set customer_key = held.customer_key "
+        "from identity.record_keys as held where records.customer_key is null "
+        "and records.record_id = held.record_id and held.valid_to is null"
+    )
 
 
 def _prepare(

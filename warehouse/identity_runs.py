@@ -46,8 +46,8 @@ def current_edition(bank: Bank) -> Iterator[duckdb.DuckDBPyConnection]:
         for schema in ("intermediate", "identity", "policy", "mart", "ops"):
             connection.execute(f"create schema {schema}")
             for (name,) in connection.execute(
-                "select table_name from duckdb_tables() "
-                "where database_name = 'edition' and schema_name = ?",
+                "select table_name from information_schema.tables "
+                "where table_catalog = 'edition' and table_schema = ?",
                 [schema],
             ).fetchall():
                 connection.execute(

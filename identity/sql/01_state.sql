@@ -5,6 +5,7 @@ create table if not exists identity.records (
     fingerprint ubigint,
     graph_component varchar not null,
     customer_component varchar,
+    customer_key varchar,
     link_rule_code varchar not null
 );
 
@@ -45,12 +46,13 @@ create table if not exists identity.decisions (
     note varchar
 );
 
-create table if not exists identity.customer_identity (
-    record_id varchar not null,
-    record_kind varchar not null,
-    customer_key varchar,
-    link_rule_code varchar not null
-);
+create or replace view identity.customer_identity as
+select
+    record_id,
+    record_kind,
+    customer_key,
+    link_rule_code
+from identity.records;
 
 create table if not exists identity.record_keys (
     record_id varchar not null,

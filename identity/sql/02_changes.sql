@@ -1,34 +1,25 @@
 -- Which records are new, gone or say something else than last night, and which
 -- identifier values that touches. Expects the macro dummy_reason(kind, value).
 create or replace temp table changed as
-with tonight as (
-    select
-        records.record_id,
-        records.record_kind,
-        hash(
-            records.record_kind,
-            records.identifiers_fingerprint,
-            persons.person_fingerprint
-        ) as fingerprint
-    from intermediate.int_records as records
-    left join intermediate.int_person_records as persons
-        on records.record_id = persons.record_id
-)
-
 select
     coalesce(tonight.record_id, known.record_id) as record_id,
     tonight.record_kind,
     tonight.fingerprint,
     tonight.record_id is null as is_gone,
     known.record_id is null as is_new
-from tonight
+from intermediate.int_records as tonight
 full outer join identity.records as known on tonight.record_id = known.record_id
 where tonight.fingerprint is distinct from known.fingerprint;
+
+-- Of records that are new nothing was known: where all are, nothing is looked for.
+create or replace temp table known_before as
+select record_id from changed
+where not is_new;
 
 create or replace temp table former_evidence as
 select evidence.*
 from identity.evidence
-semi join changed on evidence.record_id = changed.record_id;
+semi join known_before on evidence.record_id = known_before.record_id;
 
 create or replace temp table fresh_evidence as
 select
@@ -50,7 +41,7 @@ union
 select identifier_kind, identifier_value from fresh_evidence;
 
 delete from identity.evidence
-where record_id in (select record_id from changed);
+where record_id in (select record_id from known_before);
 
 insert into identity.evidence by name select * from fresh_evidence;
 
@@ -71,18 +62,22 @@ from blocked_touched;
 delete from identity.blocked_identifiers
 where (identifier_kind, identifier_value) in (from blocked_before);
 
+create or replace temp table touched_evidence as
+select evidence.*
+from identity.evidence
+semi join touched_values as touched
+    on
+        evidence.identifier_kind = touched.identifier_kind
+        and evidence.identifier_value = touched.identifier_value;
+
 insert into identity.blocked_identifiers by name
 with counted as (
     select
-        evidence.identifier_kind,
-        evidence.identifier_value,
+        identifier_kind,
+        identifier_value,
         count(*) as record_count
-    from identity.evidence
-    semi join touched_values as touched
-        on
-            evidence.identifier_kind = touched.identifier_kind
-            and evidence.identifier_value = touched.identifier_value
-    group by evidence.identifier_kind, evidence.identifier_value
+    from touched_evidence
+    group by identifier_kind, identifier_value
 ),
 
 judged as (

@@ -1,5 +1,6 @@
--- Person records without what is blocked. Python adds the key columns of the blocks.
-create or replace temp view unblocked_persons as
+-- Person records without what is blocked: all of them, and those of a table that has the
+-- columns of int_person_records. Python adds the key columns of the blocks.
+create or replace temp macro unblocked(persons_table) as table
 with blocked as (
     select
         identifier_kind,
@@ -26,7 +27,7 @@ select
     persons.address_numbers,
     persons.city_name,
     persons.city_name[1] as city_initial
-from intermediate.int_person_records as persons
+from query_table(persons_table) as persons
 left join blocked as national_ids
     on
         national_ids.identifier_kind = 'national_id'
@@ -39,3 +40,6 @@ left join blocked as emails
     on
         emails.identifier_kind = 'email'
         and persons.email = emails.identifier_value;
+
+create or replace temp view unblocked_persons as
+select * from unblocked('intermediate.int_person_records');

@@ -20,11 +20,7 @@ from (
 )
 union
 select evidence.record_id
-from identity.evidence
-semi join touched_values as touched
-    on
-        evidence.identifier_kind = touched.identifier_kind
-        and evidence.identifier_value = touched.identifier_value
+from touched_evidence as evidence
 anti join (from blocked_before intersect from blocked_now) as blocked
     on
         evidence.identifier_kind = blocked.identifier_kind
@@ -39,38 +35,43 @@ select distinct known.graph_component
 from identity.records as known
 semi join stirred on known.record_id = stirred.record_id;
 
-create or replace temp table scope as
+create or replace temp table scope_records as
 with connected as (
     select
         known.record_id,
         coalesce(changed.record_kind, known.record_kind) as record_kind,
-        coalesce(changed.fingerprint, known.fingerprint) as fingerprint
+        coalesce(changed.fingerprint, known.fingerprint) as fingerprint,
+        known.customer_key as earlier_key,
+        coalesce(changed.is_gone, false) as is_gone
     from identity.records as known
     semi join stirred_components as stirred_parts
         on known.graph_component = stirred_parts.graph_component
     left join changed on known.record_id = changed.record_id
-    where not coalesce(changed.is_gone, false)
 ),
 
 arrived as (
     select
         record_id,
         record_kind,
-        fingerprint
+        fingerprint,
+        cast(null as varchar) as earlier_key,
+        false as is_gone
     from changed
     where is_new
-),
-
-tonight as (
-    select * from connected
-    union all by name
-    select * from arrived
 )
 
+select * from connected
+union all by name
+select * from arrived;
+
+create or replace temp view scope as
 select
-    *,
-    row_number() over () as node
-from tonight;
+    record_id,
+    record_kind,
+    fingerprint,
+    rowid as node
+from scope_records
+where not is_gone;
 
 create or replace temp table scope_evidence as
 select

@@ -31,3 +31,12 @@ from linked
 inner join person_nodes on linked.node = person_nodes.node
 group by linked.component
 having count(*) > $max_person_records;
+
+create or replace temp table conflict_nodes as
+select
+    linked.node,
+    linked.component,
+    scope.record_id
+from linked
+semi join conflicts on linked.component = conflicts.component
+inner join scope on linked.node = scope.node;

@@ -109,7 +109,13 @@ from identity.evidence
 semi join contact_values as contacts
     on
         evidence.identifier_kind = contacts.identifier_kind
-        and evidence.identifier_value = contacts.identifier_value;
+        and evidence.identifier_value = contacts.identifier_value
+where evidence.identifier_kind in ('phone', 'email');
+
+create or replace temp table contact_records as
+select known.*
+from identity.records as known
+semi join contact_evidence as evidence on known.record_id = evidence.record_id;
 
 create or replace temp table holder_counts as
 with components as (
@@ -123,8 +129,7 @@ with components as (
         known.record_id,
         known.record_kind,
         known.customer_component as component
-    from identity.records as known
-    semi join contact_evidence as evidence on known.record_id = evidence.record_id
+    from contact_records as known
     anti join scope on known.record_id = scope.record_id
     anti join changed on known.record_id = changed.record_id
 ),
@@ -164,7 +169,7 @@ with contacts as (
         record_id,
         record_kind,
         fingerprint
-    from identity.records
+    from contact_records
     where
         record_kind in ('phone', 'email')
         and record_id not in (select record_id from scope)
@@ -201,7 +206,7 @@ select
     end as link_rule_code
 from own_contacts as own
 left join scope_resolved on own.record_id = scope_resolved.record_id
-left join identity.records as known on own.record_id = known.record_id
+left join contact_records as known on own.record_id = known.record_id
 left join identity.blocked_identifiers as blocked
     on
         own.record_kind = blocked.identifier_kind
@@ -211,32 +216,15 @@ left join holder_counts
         own.record_kind = holder_counts.identifier_kind
         and own.identifier_value = holder_counts.identifier_value;
 
-create or replace temp table resolved as
+create or replace temp view resolved as
 select * from contact_resolved
 union all by name
 select scope_resolved.*
 from scope_resolved
 anti join contact_resolved as contacts on scope_resolved.record_id = contacts.record_id;
 
-delete from identity.records
-where
-    record_id in (select record_id from resolved)
-    or record_id in (select record_id from changed);
-
-insert into identity.records by name
-select
-    record_id,
-    record_kind,
-    fingerprint,
-    graph_component,
-    component as customer_component,
-    link_rule_code
-from resolved;
-
 drop table joined;
 
 drop table contact_evidence;
-
-drop table scope_resolved;
 
 drop table scope_evidence;

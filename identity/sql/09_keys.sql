@@ -7,45 +7,61 @@ union
 select record_id from changed;
 
 create or replace temp table moved_keys as
-select distinct bridge.customer_key
-from identity.customer_identity as bridge
-semi join moved on bridge.record_id = moved.record_id
-where bridge.customer_key is not null;
-
-create or replace temp table moved_components as
-select distinct component from resolved
-where component is not null;
+select earlier_key as customer_key from scope_records
+where earlier_key is not null
+union
+select known.customer_key
+from contact_records as known
+semi join contact_resolved as contacts on known.record_id = contacts.record_id
+where known.customer_key is not null;
 
 -- All records of every customer that may have changed, as they were and as they are.
 create or replace temp table key_scope as
+with earlier as (
+    select known.* from identity.records as known
+    semi join moved_keys on known.customer_key = moved_keys.customer_key
+    union all
+    select known.* from identity.records as known
+    semi join moved on known.record_id = moved.record_id
+    where known.customer_key is null
+),
+
+untouched as (
+    select earlier.* from earlier
+    anti join moved on earlier.record_id = moved.record_id
+),
+
+tonight as (
+    select * from resolved
+    union all by name
+    select
+        * exclude (customer_component, customer_key),
+        customer_component as component
+    from untouched
+)
+
 select
-    coalesce(earlier.record_id, known.record_id) as record_id,
-    coalesce(known.record_kind, earlier.record_kind) as record_kind,
+    coalesce(tonight.record_id, earlier.record_id) as record_id,
+    coalesce(tonight.record_kind, earlier.record_kind) as record_kind,
+    tonight.fingerprint,
+    tonight.graph_component,
+    tonight.component,
     earlier.customer_key as earlier_key,
-    known.customer_component as component,
-    known.link_rule_code,
-    known.record_id is null as is_gone
-from (
-    select * from identity.records
-    where
-        customer_component in (select component from moved_components)
-        or record_id in (select record_id from moved)
-        or record_id in (
-            select record_id from identity.customer_identity
-            where customer_key in (select customer_key from moved_keys)
-        )
-) as known
-full outer join (
-    select * from identity.customer_identity
-    where
-        customer_key in (select customer_key from moved_keys)
-        or record_id in (select record_id from moved)
-        or record_id in (
-            select record_id from identity.records
-            where customer_component in (select component from moved_components)
-        )
-) as earlier
-    on known.record_id = earlier.record_id;
+    tonight.link_rule_code,
+    tonight.record_id is null as is_gone,
+    case
+        when earlier.record_id is not null
+            then hash(
+                earlier.record_kind,
+                earlier.fingerprint,
+                earlier.graph_component,
+                earlier.customer_component,
+                earlier.customer_key,
+                earlier.link_rule_code
+            )
+    end as earlier_hash
+from tonight
+full outer join earlier on tonight.record_id = earlier.record_id;
 
 create or replace temp table key_overlaps as
 select
@@ -107,18 +123,33 @@ qualify
 -- Retired keys that records of a customer without one had before: the key that most of
 -- them had comes back, and leads to nobody else any more.
 create or replace temp table former_keys as
-with held as (
+with retired_keys as (
+    select
+        customer_key,
+        key_number
+    from identity.customer_keys
+    where not is_living
+),
+
+held_then as (
+    select
+        record_keys.record_id,
+        retired_keys.customer_key,
+        retired_keys.key_number
+    from identity.record_keys
+    inner join retired_keys on record_keys.customer_key = retired_keys.customer_key
+),
+
+held as (
     select
         key_scope.component,
-        record_keys.customer_key,
-        keys.key_number,
+        held_then.customer_key,
+        held_then.key_number,
         count(*) as record_count
-    from key_scope
+    from held_then
+    inner join key_scope on held_then.record_id = key_scope.record_id
     semi join unkeyed on key_scope.component = unkeyed.component
-    inner join identity.record_keys on key_scope.record_id = record_keys.record_id
-    inner join identity.customer_keys as keys
-        on record_keys.customer_key = keys.customer_key and not keys.is_living
-    group by key_scope.component, record_keys.customer_key, keys.key_number
+    group by key_scope.component, held_then.customer_key, held_then.key_number
 ),
 
 homes as (

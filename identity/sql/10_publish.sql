@@ -136,24 +136,37 @@ where
     redirects.retired_key = ends.retired_key
     and redirects.living_key is distinct from ends.living_key;
 
-create or replace temp table fresh_bridge as
+-- Most records were looked at in vain; only those that are other than before are written.
+create or replace temp table rewritten as
 select
     key_scope.record_id,
     key_scope.record_kind,
+    key_scope.fingerprint,
+    key_scope.graph_component,
+    key_scope.component as customer_component,
     keyed.customer_key,
     key_scope.link_rule_code,
-    key_scope.earlier_key
+    key_scope.is_gone,
+    key_scope.earlier_key is distinct from keyed.customer_key as is_rekeyed
 from key_scope
 left join keyed on key_scope.component = keyed.component
-where not key_scope.is_gone;
+where
+    key_scope.is_gone
+    or key_scope.earlier_hash is distinct from hash(
+        key_scope.record_kind,
+        key_scope.fingerprint,
+        key_scope.graph_component,
+        key_scope.component,
+        keyed.customer_key,
+        key_scope.link_rule_code
+    );
 
-create or replace temp table rekeyed as
+create or replace temp view rekeyed as
 select
-    key_scope.record_id,
-    fresh.customer_key
-from key_scope
-left join fresh_bridge as fresh on key_scope.record_id = fresh.record_id
-where key_scope.earlier_key is distinct from fresh.customer_key;
+    record_id,
+    customer_key
+from rewritten
+where is_rekeyed;
 
 -- What was believed for less than a day was not believed.
 delete from identity.record_keys
@@ -175,20 +188,18 @@ select
 from rekeyed
 where customer_key is not null;
 
-delete from identity.customer_identity
-where record_id in (select record_id from key_scope);
+delete from identity.records
+where record_id in (select record_id from rewritten);
 
-insert into identity.customer_identity by name
-select
-    record_id,
-    record_kind,
-    customer_key,
-    link_rule_code
-from fresh_bridge
+insert into identity.records by name
+select * exclude (is_gone, is_rekeyed) from rewritten
+where not is_gone
 order by customer_key, record_id;
 
-drop table fresh_bridge;
+drop view rekeyed;
 
-drop table rekeyed;
+drop table rewritten;
 
 drop table key_scope;
+
+drop table scope_resolved;

@@ -1,7 +1,18 @@
 -- What people are asked: pairs whose score is between the thresholds, and those that a
 -- score would link but something else forbids. A decision takes a pair off the queue.
 create or replace table identity.review as
-with candidates as (
+with paired as (
+    select left_record_id as record_id from identity.pairs
+    union all
+    select right_record_id from identity.pairs
+),
+
+bridge as (
+    select * from identity.customer_identity
+    where record_id in (select record_id from paired)
+),
+
+candidates as (
     select
         pairs.left_record_id,
         pairs.right_record_id,
@@ -13,9 +24,9 @@ with candidates as (
         one.link_rule_code as left_rule_code,
         other.link_rule_code as right_rule_code
     from identity.pairs
-    inner join identity.customer_identity as one
+    inner join bridge as one
         on pairs.left_record_id = one.record_id
-    inner join identity.customer_identity as other
+    inner join bridge as other
         on pairs.right_record_id = other.record_id
     anti join identity.decisions
         on

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.integration.bank_runs import Home
@@ -156,3 +157,16 @@ def test_a_model_is_trained_tried_used_and_left_again(home: Home) -> None:
     missing = home.run("identity", "use", "nothing")
     assert missing.returncode != 0
     assert trained["version"] in missing.stderr
+
+
+def test_keys_of_an_edition_by_earlier_code_live_on(home: Home) -> None:
+    query = "from identity.customer_identity order by record_id"
+    events = "select count(*) from identity.key_event"
+    before, told = home.rows(query), home.rows(events)
+    with duckdb.connect(str(home.database)) as connection:
+        connection.execute("drop view identity.customer_identity")
+        connection.execute("alter table identity.records drop column customer_key")
+        connection.execute("update ops.build set code_version = 'earlier'")
+    home.must("night", "--date", DAY)
+    assert home.rows(query) == before
+    assert home.rows(events) == told

@@ -188,6 +188,11 @@ class Warehouse:
             "*",
         )
         self._table(
+            "int_person_records",
+            pa.Table.from_pylist(persons, schema=_PERSON),
+            f"*, hash({', '.join(_PERSON.names)}) as person_fingerprint",
+        )
+        self._table(
             "int_records",
             pa.table(
                 {
@@ -195,14 +200,11 @@ class Warehouse:
                     "record_kind": pa.array([r.kind for r in records], pa.string()),
                 }
             ),
-            "*, (select bit_xor(hash(identifier_kind, identifier_value)) "
-            "from intermediate.int_record_identifiers as told "
-            "where told.record_id = arrow.record_id) as identifiers_fingerprint",
-        )
-        self._table(
-            "int_person_records",
-            pa.Table.from_pylist(persons, schema=_PERSON),
-            f"*, hash({', '.join(_PERSON.names)}) as person_fingerprint",
+            "*, coalesce((select bit_xor(fingerprint) from (select record_id, "
+            "hash(identifier_kind, identifier_value) as fingerprint "
+            "from intermediate.int_record_identifiers union all "
+            "select record_id, person_fingerprint from intermediate.int_person_records"
+            ") as told where told.record_id = arrow.record_id), 0) as fingerprint",
         )
 
     def _table(self, name: str, table: pa.Table, columns: str) -> None:

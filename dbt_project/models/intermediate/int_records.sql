@@ -1,8 +1,13 @@
--- One row per record: a person, card, account or contact as one channel knows it.
+-- One row per record: a person, card, account or contact as one channel knows it, with a
+-- fingerprint of all that who is who is worked out from.
 {{ config(tags=['before_identity']) }}
 
 with identifiers as (
     select * from {{ ref('int_record_identifiers') }}
+),
+
+persons as (
+    select * from {{ ref('int_person_records') }}
 ),
 
 interactions as (
@@ -20,31 +25,34 @@ cases_log as (
 seen as (
     select
         record_id,
-        bit_xor({{ fingerprint(['identifier_kind', 'identifier_value']) }})
-            as identifiers_fingerprint
+        {{ fingerprint(['identifier_kind', 'identifier_value']) }} as fingerprint
     from identifiers
-    group by record_id
     union all
     select
         record_id,
-        null as identifiers_fingerprint
+        person_fingerprint as fingerprint
+    from persons
+    union all
+    select
+        record_id,
+        null as fingerprint
     from interactions
     union all
     select
         record_id,
-        null as identifiers_fingerprint
+        null as fingerprint
     from cases_log
     union all
     select
         'online_banking:login:' || login_id as record_id,
-        null as identifiers_fingerprint
+        null as fingerprint
     from logins
 ),
 
 distinct_records as (
     select
         record_id,
-        max(identifiers_fingerprint) as identifiers_fingerprint
+        coalesce(bit_xor(fingerprint), 0) as fingerprint
     from seen
     group by record_id
 ),
@@ -61,7 +69,7 @@ records as (
             when record_id like 'email:%' and record_id like '%@%' then 'email'
             else 'anonymous'
         end as record_kind,
-        identifiers_fingerprint
+        fingerprint
     from distinct_records
 )
 
