@@ -1,5 +1,5 @@
--- One row per record: a person, card, account or contact as one channel knows it, with a
--- fingerprint of all that who is who is worked out from.
+-- One row per record: a person, card, account or contact as one channel knows it, with
+-- a fingerprint of all that tells who it is.
 {{ config(tags=['before_identity']) }}
 
 with identifiers as (
