@@ -47,13 +47,14 @@ class Explanation:
 
     `links` lead from the first record to the second or, of a customer, to every record.
     `comparisons` stand where both records describe a person. `notes` say what else
-    decided.
+    decided. `customer_key` is the living customer who was asked for.
     """
 
     verdict: str
     links: tuple[Link, ...]
     comparisons: tuple[Compared, ...]
     notes: tuple[str, ...]
+    customer_key: str | None = None
 
 
 class Explainer:
@@ -128,7 +129,7 @@ class Explainer:
         links = _tree(self._links(records), records[0])
         notes += self._events(str(key))
         verdict = f"{key} is one customer of {len(records)} records"
-        return Explanation(verdict, self._shown(links), (), tuple(notes))
+        return Explanation(verdict, self._shown(links), (), tuple(notes), key)
 
     def _explain_pair(self, one: str, other: str) -> Explanation:
         (one_key, one_rule), (other_key, other_rule) = (

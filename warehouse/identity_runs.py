@@ -226,10 +226,20 @@ def review_queue(bank: Bank, limit: int) -> list[dict[str, Any]]:
 
 
 def explained(bank: Bank, names: Sequence[str]) -> Explanation:
-    """Return why two records are one customer or not, or what makes a customer one."""
+    """Return why two records are one customer or not, or what makes a customer one.
+
+    Of a customer also which tier it had from when on, and why.
+    """
     model = bank.identity_rules.model
     with current_edition(bank) as connection:
-        return Explainer(connection, model, bank.settings.role).explain(names)
+        found = Explainer(connection, model, bank.settings.role).explain(names)
+        tiers = connection.execute(
+            "select tier, valid_from, reason from mart.customer_tiers "
+            "where customer_key = ? order by valid_from",
+            [found.customer_key],
+        ).fetchall()
+    told = (f"{tier} from {day} on: {reason}" for tier, day, reason in tiers)
+    return replace(found, notes=(*found.notes, *told))
 
 
 def decide(

@@ -12,8 +12,9 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import math
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -477,20 +478,68 @@ class Oracle:
     def _leaders(
         self, month: date, contribution: Mapping[tuple[str, date], Decimal]
     ) -> set[str]:
+        """The top of the curve; of those who earn the same, all or none."""
+        (policy,) = in_force(seed("tier_policy"), month)
+        earned = self._earned(month, contribution)
+        amounts = sorted(earned.values(), reverse=True)
+        count = math.ceil(len(amounts) * Fraction(policy["premium_rank_ratio"]))
+        return {
+            key
+            for key, amount in earned.items()
+            if amount > 0 and amounts.index(amount) < count
+        }
+
+    def _earned(
+        self, month: date, contribution: Mapping[tuple[str, date], Decimal]
+    ) -> dict[str, Decimal]:
+        """What each customer with holdings contributed in the ranked months."""
         (policy,) = in_force(seed("tier_policy"), month)
         first = months_later(month, 1 - int(policy["trailing_months"]))
         trailing: dict[str, Decimal] = defaultdict(Decimal)
         for (key, earned), amount in contribution.items():
             if first <= earned <= month:
                 trailing[key] += amount
-        holders = [
-            key
+        return {
+            key: trailing[key]
             for key in self.customer_keys
             if self.first_months[key] <= month and self.holds_in(key, month)
-        ]
-        holders.sort(key=lambda k: (-trailing[k], k))
-        count = -(-len(holders) * Fraction(policy["premium_rank_ratio"]) // 1)
-        return {key for key in holders[: int(count)] if trailing[key] > 0}
+        }
+
+    @property
+    def months(self) -> list[date]:
+        first = min(self.first_months.values())
+        count = (self.this_month.year - first.year) * 12
+        count += self.this_month.month - first.month + 1
+        return [months_later(first, number) for number in range(count)]
+
+    def curve(
+        self, contribution: Mapping[tuple[str, date], Decimal]
+    ) -> dict[tuple[date, int], tuple[int, int, Decimal, Decimal]]:
+        """The whale curve: what the top of each hundredth adds up to, and all."""
+        found = {}
+        for month in self.months:
+            amounts = sorted(self._earned(month, contribution).values(), reverse=True)
+            for percent in range(1, 101) if amounts else ():
+                top = math.ceil(Fraction(len(amounts) * percent, 100))
+                found[month, percent] = (
+                    *(top, len(amounts)),
+                    *(sum(amounts[:top], Decimal()), sum(amounts, Decimal())),
+                )
+        return found
+
+    def migration(
+        self, tiers: Mapping[str, list[tuple[date, date, str]]]
+    ) -> Counter[tuple[date, str, str]]:
+        """How many customers had which tier at the end of a month, and of the last."""
+        found: Counter[tuple[date, str, str]] = Counter()
+        for month in self.months:
+            end = min(months_later(month, 1) - timedelta(days=1), self.as_of)
+            for periods in tiers.values():
+                now = _tier_on(periods, end)
+                if now:
+                    before = _tier_on(periods, month - timedelta(days=1))
+                    found[month, before or "unknown", now] += 1
+        return found
 
     def _periods(
         self, key: str, months: list[tuple[date, str]]
@@ -754,6 +803,10 @@ def _tier(holds: bool, is_costly: bool, is_premium: bool) -> str:
     if is_costly:
         return "restricted"
     return "premium" if is_premium else "ordinary"
+
+
+def _tier_on(periods: list[tuple[date, date, str]], day: date) -> str | None:
+    return next((tier for start, end, tier in periods if start <= day < end), None)
 
 
 def _age(born: date | None, day: date) -> int | None:

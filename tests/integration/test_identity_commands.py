@@ -77,7 +77,11 @@ def test_a_customer_is_explained_to_its_last_record(home: Home) -> None:
     )
     (found,) = answer(home, "explain", key)
     assert len(found["links"]) == len(records) - 1
-    assert found["notes"]
+    tiers = home.rows(
+        "select tier || ' from ' || valid_from || ' on: ' || reason "
+        f"from mart.customer_tiers where customer_key = '{key}' order by valid_from"
+    )
+    assert found["notes"][-len(tiers) :] == [tier for (tier,) in tiers]
 
 
 def test_who_is_known_by_a_number_alone_is_explained_without_it(home: Home) -> None:

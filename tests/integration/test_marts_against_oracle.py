@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -148,6 +149,53 @@ def test_customer_tiers_are_what_the_policy_makes_of_contribution(
     differing = {k: (found.get(k), due[k]) for k in due if found.get(k) != due[k]}
     assert not differing, shown(differing)
     assert set(found) == set(due)
+
+
+def test_the_curve_adds_up_the_customers_from_the_most_profitable(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    rounded = {
+        (r["customer_key"], r["month_start"]): r["contribution_amount"]
+        for r in mart(bank, "customer_contribution_monthly")
+    }
+    rows = mart(bank, "contribution_curve")
+    found = {
+        (r["month_start"], r["customer_percent"]): (
+            r["top_customer_count"],
+            r["customer_count"],
+            r["cumulative_contribution_amount"],
+            r["total_contribution_amount"],
+        )
+        for r in rows
+    }
+    assert found == oracle.curve(rounded)
+    for r in rows:
+        total = r["total_contribution_amount"]
+        share = r["cumulative_share_ratio"]
+        if total > 0:
+            assert share == pytest.approx(
+                float(r["cumulative_contribution_amount"] / total)
+            )
+        else:
+            assert share is None
+
+
+def test_migration_counts_every_customer_once_a_month(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    tiers: dict[str, list[tuple[date, date, str]]] = defaultdict(list)
+    for r in mart(bank, "customer_tiers"):
+        tiers[r["customer_key"]].append((r["valid_from"], r["valid_to"], r["tier"]))
+    rows = mart(bank, "tier_migration")
+    found = {
+        (r["month_start"], r["earlier_tier"], r["tier"]): r["customer_count"]
+        for r in rows
+    }
+    assert found == oracle.migration(tiers)
+    shares: dict[tuple[object, object], float] = defaultdict(float)
+    for r in rows:
+        shares[r["month_start"], r["earlier_tier"]] += r["share_of_earlier_ratio"]
+    assert all(share == pytest.approx(1) for share in shares.values())
 
 
 def test_customers_have_the_profile_that_the_lake_tells(

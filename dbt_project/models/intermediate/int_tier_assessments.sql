@@ -93,10 +93,10 @@ measured as (
 ranked as (
     select
         measured.*,
-        row_number() over (
+        -- Who earns the same has the same rank: a key is no merit.
+        rank() over (
             partition by measured.month_start, measured.has_holdings
-            order by
-                measured.trailing_contribution_amount desc, measured.customer_key asc
+            order by measured.trailing_contribution_amount desc
         ) as contribution_rank,
         count(*) over (
             partition by measured.month_start, measured.has_holdings
