@@ -228,7 +228,8 @@ def review_queue(bank: Bank, limit: int) -> list[dict[str, Any]]:
 def explained(bank: Bank, names: Sequence[str]) -> Explanation:
     """Return why two records are one customer or not, or what makes a customer one.
 
-    Of a customer also which tier it had from when on, and why.
+    Of a customer also which tier it had from when on and which segments it is in, and
+    why.
     """
     model = bank.identity_rules.model
     with current_edition(bank) as connection:
@@ -238,7 +239,13 @@ def explained(bank: Bank, names: Sequence[str]) -> Explanation:
             "where customer_key = ? order by valid_from",
             [found.customer_key],
         ).fetchall()
-    told = (f"{tier} from {day} on: {reason}" for tier, day, reason in tiers)
+        segments = connection.execute(
+            "select scheme_code, segment_code, evidence from mart.segments "
+            "where customer_key = ? order by scheme_code",
+            [found.customer_key],
+        ).fetchall()
+    told = [f"{tier} from {day} on: {reason}" for tier, day, reason in tiers]
+    told += [f"{scheme} {segment}: {why}" for scheme, segment, why in segments]
     return replace(found, notes=(*found.notes, *told))
 
 

@@ -694,6 +694,97 @@ class Oracle:
             "open_case_count": sum(r["status_code"] == "open" for r in cases),
         }
 
+    # Segments
+
+    def segments(self, key: str) -> Row:
+        """The segment of a customer in each scheme."""
+        rows = self._of_last_months(key)
+        channels = Counter(r["channel"] for r in rows)
+        most = max(channels.values(), default=0)
+        top = min((c for c, n in channels.items() if n == most), default="none")
+        (terms,) = in_force(seed("segment_terms"), self.as_of)
+        is_preferred = most >= len(rows) * Fraction(terms["preferred_channel_ratio"])
+        age = self.basics.get(key, {}).get("age_years")
+        stages = [
+            s["segment_code"]
+            for s in seed("life_stages")
+            if age is not None
+            and _is_between(age, s["from_age_years"], s["to_age_years"])
+        ]
+        return {
+            "rfm": self._rfm(key, rows),
+            "life_stage": stages[0] if stages else "unknown",
+            "channel_preference": top if is_preferred else "mixed",
+            "product_mix": self._mix(key),
+        }
+
+    def _of_last_months(self, key: str) -> Table:
+        (terms,) = in_force(seed("segment_terms"), self.as_of)
+        before = months_later(self.this_month, -int(terms["trailing_months"]))
+        return [
+            r
+            for r in self.timelines.get(key, [])
+            if month_of(r["business_date"]) > before
+        ]
+
+    def _rfm(self, key: str, rows: Table) -> str:
+        bands = in_force(seed("rfm_bands"), self.as_of)
+
+        def score(measure: str, value: Fraction | int | None) -> int:
+            fitting = [
+                int(b["score"])
+                for b in bands
+                if b["measure_code"] == measure
+                and value is not None
+                and _is_between(value, b["from_value"], b["to_value"])
+            ]
+            return fitting[0] if fitting else 1
+
+        transactions = _where(rows, kind_code={"transaction"})
+        spent = exact(_total(_where(rows, direction_code={"debit"})))
+        scores = {
+            "recency": score("recency", self.activity(key)["recency_days"]),
+            "frequency": score("frequency", max(len(transactions) - 1, 0)),
+            "monetary": score("monetary", spent),
+        }
+        rules = sorted(seed("rfm_segments"), key=lambda r: int(r["priority"]))
+        return next(
+            str(rule["segment_code"])
+            for rule in rules
+            if all(
+                int(rule[f"least_{name}"]) <= value <= int(rule[f"most_{name}"])
+                for name, value in scores.items()
+            )
+        )
+
+    def _mix(self, key: str) -> str:
+        groups = {
+            r["product_kind_code"]: r["group_code"] for r in seed("product_terms")
+        }
+        held = {
+            groups[a["product_kind_code"]]
+            for a in self._accounts_of(key)
+            if a["closed_date"] is None or a["closed_date"] > self.as_of
+        }
+        return next(
+            str(mix["segment_code"])
+            for mix in seed("product_mixes")
+            if all(
+                (mix[f"has_{group}"] == "true") == (group in held)
+                for group in ("deposits", "investments", "borrowing")
+            )
+        )
+
+    def asked(self) -> dict[tuple[str, str], set[str]]:
+        """Which customers called or complained about what in the last months."""
+        found: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for key in self.customer_keys:
+            for r in self._of_last_months(key):
+                is_asked = r["activity_code"] in {"call", "case_opened"}
+                if is_asked and r["category_code"] is not None:
+                    found[r["activity_code"], r["category_code"]].add(key)
+        return found
+
     # Channels and bank
 
     def channel_days(self) -> dict[tuple[str, date], Row]:
@@ -803,6 +894,10 @@ def _tier(holds: bool, is_costly: bool, is_premium: bool) -> str:
     if is_costly:
         return "restricted"
     return "premium" if is_premium else "ordinary"
+
+
+def _is_between(value: Fraction | int, low: str, high: str) -> bool:
+    return int(low) <= value and (high == "" or value < int(high))
 
 
 def _tier_on(periods: list[tuple[date, date, str]], day: date) -> str | None:

@@ -77,11 +77,15 @@ def test_a_customer_is_explained_to_its_last_record(home: Home) -> None:
     )
     (found,) = answer(home, "explain", key)
     assert len(found["links"]) == len(records) - 1
-    tiers = home.rows(
+    told = home.rows(
         "select tier || ' from ' || valid_from || ' on: ' || reason "
         f"from mart.customer_tiers where customer_key = '{key}' order by valid_from"
     )
-    assert found["notes"][-len(tiers) :] == [tier for (tier,) in tiers]
+    told += home.rows(
+        "select scheme_code || ' ' || segment_code || ': ' || evidence "
+        f"from mart.segments where customer_key = '{key}' order by scheme_code"
+    )
+    assert found["notes"][-len(told) :] == [note for (note,) in told]
 
 
 def test_who_is_known_by_a_number_alone_is_explained_without_it(home: Home) -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from tests.integration.bank_runs import Home, tables
@@ -196,6 +197,113 @@ def test_migration_counts_every_customer_once_a_month(
     for r in rows:
         shares[r["month_start"], r["earlier_tier"]] += r["share_of_earlier_ratio"]
     assert all(share == pytest.approx(1) for share in shares.values())
+
+
+def test_every_customer_is_in_the_segments_of_the_policy(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    found = {
+        (r["customer_key"], r["scheme_code"]): r["segment_code"]
+        for r in mart(bank, "segments")
+    }
+    due = {
+        (key, scheme): segment
+        for key in oracle.customer_keys
+        for scheme, segment in oracle.segments(key).items()
+    }
+    differing = {k: (found.get(k), due[k]) for k in due if found.get(k) != due[k]}
+    assert not differing, shown(differing)
+    assert set(found) == set(due)
+    assert len(set(due.values())) > 15, "few segments were put to test"
+
+
+def _members(bank: StraightBank) -> pd.DataFrame:
+    return pd.DataFrame(mart(bank, "segments"))[
+        ["customer_key", "scheme_code", "segment_code"]
+    ]
+
+
+def test_segment_profiles_are_averages_against_the_bank(bank: StraightBank) -> None:
+    customers = pd.DataFrame(mart(bank, "customers")).set_index("customer_key")
+    members = _members(bank)
+    rows = mart(bank, "segment_profiles")
+    measures = {r["measure_code"] for r in rows}
+    assert len(measures) > 10
+    numbers = customers[sorted(measures)].astype(float)
+    groups = dict(tuple(members.groupby(["scheme_code", "segment_code"])))
+    assert len(rows) == len(groups) * len(measures)
+    for r in rows:
+        measure = r["measure_code"]
+        some = numbers.loc[
+            groups[r["scheme_code"], r["segment_code"]]["customer_key"], measure
+        ]
+        everyone = numbers[measure]
+        assert (r["customer_count"], r["known_count"]) == (len(some), some.count())
+        if not some.count():
+            assert r["segment_average"] is None
+            continue
+        assert r["segment_average"] == pytest.approx(some.mean(), rel=1e-6)
+        assert r["bank_average"] == pytest.approx(everyone.mean(), rel=1e-6)
+        if everyone.mean():
+            lift = some.mean() / everyone.mean()
+            assert r["lift_ratio"] == pytest.approx(lift, rel=1e-6)
+        if everyone.std(ddof=0) > 1e-6:
+            effect = (some.mean() - everyone.mean()) / everyone.std(ddof=0)
+            assert r["effect_size"] == pytest.approx(effect, rel=1e-4, abs=1e-6)
+
+
+def test_segment_needs_are_shares_of_members_who_asked(
+    bank: StraightBank, oracle: Oracle
+) -> None:
+    asked = oracle.asked()
+    everyone = len(oracle.customer_keys)
+    due = {}
+    for (scheme, segment), group in _members(bank).groupby(
+        ["scheme_code", "segment_code"]
+    ):
+        members = set(group["customer_key"])
+        for (activity, category), keys in asked.items():
+            if keys & members:
+                share, whole = len(keys & members) / len(members), len(keys) / everyone
+                due[scheme, segment, activity, category] = (
+                    *(len(keys & members), len(members)),
+                    *(pytest.approx(share), pytest.approx(whole)),
+                    pytest.approx(share / whole),
+                )
+    found = {
+        tuple(
+            r[c]
+            for c in ("scheme_code", "segment_code", "activity_code", "category_code")
+        ): (
+            *(r["asking_count"], r["customer_count"]),
+            *(r["asking_ratio"], r["bank_asking_ratio"], r["lift_ratio"]),
+        )
+        for r in mart(bank, "segment_needs")
+    }
+    assert found == due
+
+
+def test_segment_months_add_up_the_contribution_of_members(bank: StraightBank) -> None:
+    months = pd.DataFrame(mart(bank, "customer_contribution_monthly"))
+    joined = _members(bank).merge(months, on="customer_key")
+    grouped = joined.groupby(["scheme_code", "segment_code", "month_start"])
+    due = {
+        key: (
+            len(group),
+            sum(group["contribution_amount"]),
+            sum(group["cost_to_serve_amount"]),
+        )
+        for key, group in grouped
+    }
+    found = {
+        (r["scheme_code"], r["segment_code"], r["month_start"]): (
+            r["active_customer_count"],
+            r["contribution_amount"],
+            r["cost_to_serve_amount"],
+        )
+        for r in mart(bank, "segment_months")
+    }
+    assert found == due
 
 
 def test_customers_have_the_profile_that_the_lake_tells(

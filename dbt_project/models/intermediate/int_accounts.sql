@@ -28,6 +28,7 @@ described as (
         accounts.product_id,
         kinds.product_kind_code,
         product_terms.side_code,
+        product_terms.group_code,
         accounts.opened_date,
         accounts.closed_date,
         coalesce(accounts.closed_date > {{ as_of() }}, true) as is_open,

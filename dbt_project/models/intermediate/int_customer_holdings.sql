@@ -30,6 +30,7 @@ held as (
         accounts.account_id,
         accounts.product_kind_code,
         accounts.side_code,
+        accounts.group_code,
         accounts.risk_number,
         -- Decimal before it is summed up: doubles add up otherwise in another order.
         cast(
@@ -56,7 +57,10 @@ customer_holdings as (
             coalesce(sum(share_amount) filter (where side_code = 'loan'), 0)
             as decimal(18, 2)
         ) as loan_balance_amount,
-        max(risk_number) as highest_risk_number
+        max(risk_number) as highest_risk_number,
+        coalesce(bool_or(group_code = 'deposits'), false) as has_deposits,
+        coalesce(bool_or(group_code = 'investments'), false) as has_investments,
+        coalesce(bool_or(group_code = 'borrowing'), false) as has_borrowing
     from held
     group by customer_key
 )
