@@ -602,7 +602,10 @@ class Oracle:
                 default=None,
             ),
             "declared_risk_level_code": asked[0]["risk_level_code"] if asked else None,
-            "risk_assessed_date": asked[0]["risk_assessed_date"] if asked else None,
+            **_assessment(
+                asked[0]["risk_assessed_date"] if asked else None, self.as_of
+            ),
+            "is_special_care": (_age(first["birth_date"], self.as_of) or 0) >= 65,
         }
 
     def holdings(self, key: str) -> tuple[Row, dict[str, Fraction]]:
@@ -645,7 +648,8 @@ class Oracle:
         recent = [r for r, age in zip(rows, ages, strict=True) if age < 120]
         last = max((r["business_date"] for r in recent), default=None)
         last_30 = sum(age < 30 for age in ages)
-        usual = Fraction(sum(30 <= age < 120 for age in ages), 3)
+        before = sum(30 <= age < 120 for age in ages)
+        usual, score = self._usual(last_30, before)
         evening = [18 <= self.local(r["occurred_at"]).hour < 24 for r in recent]
         bought = _where(rows, activity_code={"card_purchase"})
         return {
@@ -666,8 +670,21 @@ class Oracle:
             "evening_ratio": sum(evening) / len(evening) if evening else None,
             "last_30_days_count": last_30,
             "baseline_30_days_count": float(usual),
-            "activity_change_code": _change(last_30, usual),
+            "activity_change_ratio": float(last_30 / usual) if usual else None,
+            "activity_change_z": score,
+            "activity_change_code": _change(last_30, usual, score),
         }
+
+    def _usual(self, last_30: int, before: int) -> tuple[Fraction, float | None]:
+        """What 30 days used to bring, and how far the last 30 are from an even rate."""
+        first = min(self.interactions["business_date"])
+        days = min((self.as_of - first).days - 29, 90)
+        if days < 30:
+            return ZERO, None
+        share = 30 / (30 + days)
+        spread = math.sqrt((last_30 + before) * share * (1 - share))
+        due = (last_30 + before) * share
+        return Fraction(before * 30, days), (last_30 - due) / spread if spread else None
 
     def service(self, key: str) -> Row:
         rows = self.timelines.get(key, [])
@@ -900,6 +917,18 @@ def _is_between(value: Fraction | int, low: str, high: str) -> bool:
     return int(low) <= value and (high == "" or value < int(high))
 
 
+def _assessment(answered: date | None, day: date) -> Row:
+    """A questionnaire holds for a year."""
+    expires = (
+        (pd.Timestamp(answered) + pd.DateOffset(years=1)).date() if answered else None
+    )
+    return {
+        "risk_assessed_date": answered,
+        "risk_expires_date": expires,
+        "is_risk_level_current": expires is not None and expires > day,
+    }
+
+
 def _tier_on(periods: list[tuple[date, date, str]], day: date) -> str | None:
     return next((tier for start, end, tier in periods if start <= day < end), None)
 
@@ -926,12 +955,12 @@ def _top(rows: Table, column: str, weight: Callable[[Row], Decimal]) -> str | No
     return min(weights, key=lambda name: (-weights[name], name), default=None)
 
 
-def _change(count: int, usual: Fraction) -> str:
-    if not usual:
+def _change(count: int, usual: Fraction, score: float | None) -> str:
+    if not usual or score is None:
         return "no_baseline"
-    if count > usual * Fraction(3, 2):
+    if count > usual * Fraction(3, 2) and score >= 2:
         return "up"
-    return "down" if count < usual / 2 else "steady"
+    return "down" if count < usual / 2 and score <= -2 else "steady"
 
 
 def _again(call: Row, calls: Table) -> bool:

@@ -326,6 +326,8 @@ def _profile(oracle: Oracle, key: str) -> Row:
         "name_conflict_count": 0,
         "birth_date_conflict_count": 0,
         "is_marketing_allowed": False,
+        "is_special_care": False,
+        "is_risk_level_current": False,
     }
     counts, amounts = oracle.holdings(key)
     return {

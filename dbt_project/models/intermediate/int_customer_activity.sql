@@ -8,6 +8,15 @@ interactions as (
     where business_date > {{ as_of() }} - interval 120 day
 ),
 
+-- The bank's own history may be shorter than the baseline.
+bounds as (
+    select
+        least(
+            {{ days_between('min(business_date)', as_of()) }} - 29, 90
+        ) as baseline_days
+    from {{ ref('interactions') }}
+),
+
 activities as (
     select * from {{ ref('activities') }}
 ),
@@ -109,6 +118,21 @@ recent as (
     group by bridge.customer_key
 ),
 
+-- Had nothing changed, each interaction of both times would lie in the recent one by
+-- its share of the days: a count of a binomial distribution.
+changes as (
+    select
+        recent.customer_key,
+        recent.last_30_days_count * bounds.baseline_days
+        - recent.baseline_count * 30 as excess,
+        (recent.last_30_days_count + recent.baseline_count)
+        * 30.0 * bounds.baseline_days as variance,
+        recent.baseline_count * 30.0 / bounds.baseline_days as baseline_30_days_count
+    from recent
+    cross join bounds
+    where bounds.baseline_days >= 30
+),
+
 customer_activity as (
     select
         totals.*,
@@ -116,13 +140,14 @@ customer_activity as (
         category_ranks.category_code as top_category_code,
         recent.last_interaction_date,
         coalesce(recent.last_30_days_count, 0) as last_30_days_count,
-        -- The baseline is 90 days long, so a third of it is what 30 days used to bring.
-        coalesce(recent.baseline_count, 0) / 3.0 as baseline_30_days_count,
+        coalesce(changes.baseline_30_days_count, 0) as baseline_30_days_count,
+        changes.excess / nullif(sqrt(changes.variance), 0) as activity_change_z,
         recent.evening_ratio
     from totals
     left join channel_ranks on totals.customer_key = channel_ranks.customer_key
     left join category_ranks on totals.customer_key = category_ranks.customer_key
     left join recent on totals.customer_key = recent.customer_key
+    left join changes on totals.customer_key = changes.customer_key
 )
 
 select * from customer_activity

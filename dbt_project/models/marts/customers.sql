@@ -33,12 +33,41 @@ tier_names as (
     select * from {{ ref('tier_names') }}
 ),
 
+ages as (
+    select
+        customer_key,
+        cast(
+            date_diff('year', birth_date, {{ as_of() }})
+            - case
+                when
+                    strftime(birth_date, '%m%d')
+                    > strftime({{ as_of() }}, '%m%d')
+                    then 1
+                else 0
+            end as integer
+        ) as age_years
+    from basics
+),
+
+risk_terms as (
+    select * from {{ ref('risk_terms') }}
+    where {{ as_of() }} >= valid_from and {{ as_of() }} < valid_to
+),
+
+behaviour_terms as (
+    select * from {{ ref('behaviour_terms') }}
+    where {{ as_of() }} >= valid_from and {{ as_of() }} < valid_to
+),
+
 risk as (
     select
         known.customer_key,
         cast(substr(basics.risk_level_code, 2) as integer) as declared_risk_number,
-        holdings.highest_risk_number as revealed_risk_number
+        holdings.highest_risk_number as revealed_risk_number,
+        {{ add_months('basics.risk_assessed_date', 'risk_terms.assessment_months') }}
+            as risk_expires_date
     from known
+    cross join risk_terms
     left join basics on known.customer_key = basics.customer_key
     left join holdings on known.customer_key = holdings.customer_key
 ),
@@ -49,16 +78,9 @@ customers as (
         basics.full_name,
         basics.sex_code,
         basics.birth_date,
-        cast(
-            date_diff('year', basics.birth_date, {{ as_of() }})
-            - case
-                when
-                    strftime(basics.birth_date, '%m%d')
-                    > strftime({{ as_of() }}, '%m%d')
-                    then 1
-                else 0
-            end as integer
-        ) as age_years,
+        ages.age_years,
+        coalesce(ages.age_years >= risk_terms.special_care_age_years, false)
+            as is_special_care,
         basics.mobile_phone,
         basics.email_address,
         basics.postal_address,
@@ -101,16 +123,30 @@ customers as (
         cast(coalesce(activity.last_30_days_count, 0) as bigint) as last_30_days_count,
         cast(coalesce(activity.baseline_30_days_count, 0) as double)
             as baseline_30_days_count,
+        cast(
+            activity.last_30_days_count / nullif(activity.baseline_30_days_count, 0)
+            as double
+        ) as activity_change_ratio,
+        cast(activity.activity_change_z as double) as activity_change_z,
         case
             when coalesce(activity.baseline_30_days_count, 0) = 0 then 'no_baseline'
-            when activity.last_30_days_count > 1.5 * activity.baseline_30_days_count
+            when
+                activity.last_30_days_count
+                > behaviour_terms.up_ratio * activity.baseline_30_days_count
+                and activity.activity_change_z >= behaviour_terms.least_z
                 then 'up'
-            when activity.last_30_days_count < 0.5 * activity.baseline_30_days_count
+            when
+                activity.last_30_days_count
+                < behaviour_terms.down_ratio * activity.baseline_30_days_count
+                and activity.activity_change_z <= -behaviour_terms.least_z
                 then 'down'
             else 'steady'
         end as activity_change_code,
         basics.risk_level_code as declared_risk_level_code,
         basics.risk_assessed_date,
+        risk.risk_expires_date,
+        coalesce(risk.risk_expires_date > {{ as_of() }}, false)
+            as is_risk_level_current,
         risk.revealed_risk_number,
         -- `greatest` passes over nulls, so the difference is asked first.
         case
@@ -136,7 +172,10 @@ customers as (
         current_tiers.reason as tier_reason,
         current_tiers.valid_from as tier_from_date
     from known
+    cross join risk_terms
+    cross join behaviour_terms
     left join basics on known.customer_key = basics.customer_key
+    left join ages on known.customer_key = ages.customer_key
     left join holdings on known.customer_key = holdings.customer_key
     left join activity on known.customer_key = activity.customer_key
     left join service on known.customer_key = service.customer_key
