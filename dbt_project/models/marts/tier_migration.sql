@@ -14,15 +14,13 @@ month_ends as (
         least(
             cast({{ add_months('month_start', 1) }} - interval 1 day as date),
             {{ as_of() }}
-        ) as end_date,
-        cast(month_start - interval 1 day as date) as earlier_end_date
+        ) as end_date
     from months
 ),
 
 at_month_ends as (
     select
         month_ends.month_start,
-        month_ends.end_date,
         customer_tiers.customer_key,
         customer_tiers.tier
     from customer_tiers
@@ -32,32 +30,20 @@ at_month_ends as (
             and customer_tiers.valid_to > month_ends.end_date
 ),
 
-at_earlier_ends as (
-    select
-        month_ends.month_start,
-        customer_tiers.customer_key,
-        customer_tiers.tier
-    from customer_tiers
-    inner join month_ends
-        on
-            customer_tiers.valid_from <= month_ends.earlier_end_date
-            and customer_tiers.valid_to > month_ends.earlier_end_date
-),
-
 counted as (
     select
         at_month_ends.month_start,
-        coalesce(at_earlier_ends.tier, 'unknown') as earlier_tier,
+        coalesce(earlier.tier, 'unknown') as earlier_tier,
         at_month_ends.tier,
         count(*) as customer_count
     from at_month_ends
-    left join at_earlier_ends
+    left join at_month_ends as earlier
         on
-            at_month_ends.month_start = at_earlier_ends.month_start
-            and at_month_ends.customer_key = at_earlier_ends.customer_key
+            {{ add_months('at_month_ends.month_start', -1) }} = earlier.month_start
+            and at_month_ends.customer_key = earlier.customer_key
     group by
         at_month_ends.month_start,
-        coalesce(at_earlier_ends.tier, 'unknown'),
+        coalesce(earlier.tier, 'unknown'),
         at_month_ends.tier
 ),
 
