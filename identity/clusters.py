@@ -84,10 +84,9 @@ def parted(graph: Graph, max_persons: int) -> dict[str, str | None]:
     no component. The result depends on the graph alone, not on the order of its rows.
     """
     forest = _Forest(graph)
-    _link(forest, graph.same, ())
-    _link(forest, graph.strong, ())
-    scored = sorted(graph.scored, key=lambda s: (-s[0], s[1], s[2]))
-    _link(forest, (), scored)
+    _tie(forest, graph.same)
+    _tie(forest, graph.strong)
+    _link(forest, graph.scored)
     components: dict[str, str | None] = {}
     for root, members in forest.members.items():
         if len(members & graph.persons) <= max_persons:
@@ -97,16 +96,17 @@ def parted(graph: Graph, max_persons: int) -> dict[str, str | None]:
     return components
 
 
-def _link(
-    forest: _Forest,
-    certain: Iterable[tuple[str, str]],
-    scored: Iterable[tuple[float, str, str]],
-) -> None:
+def _tie(forest: _Forest, certain: Iterable[tuple[str, str]]) -> None:
+    """Put together what is certain, but for what a decision parts."""
     for one, other in sorted(certain):
         left, right = forest.root(one), forest.root(other)
         if left != right and not forest.are_parted(left, right):
             forest.join(left, right)
-    for _, one, other in scored:
+
+
+def _link(forest: _Forest, scored: Iterable[tuple[float, str, str]]) -> None:
+    """Put together by score, the highest first, what nothing parts."""
+    for _, one, other in sorted(scored, key=lambda s: (-s[0], s[1], s[2])):
         left, right = forest.root(one), forest.root(other)
         if (
             left != right
@@ -130,8 +130,8 @@ def _strong_parts(
         graph.persons,
     )
     forest = _Forest(inside)
-    _link(forest, inside.same, ())
-    _link(forest, inside.strong, ())
+    _tie(forest, inside.same)
+    _tie(forest, inside.strong)
     components: dict[str, str | None] = {}
     for root, part in forest.members.items():
         is_too_large = len(part & graph.persons) > max_persons

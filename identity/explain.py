@@ -95,6 +95,14 @@ class Explainer:
             )
         return found[0]
 
+    def _records_of(self, key: str) -> list[str]:
+        rows = self._rows(
+            "select record_id from identity.customer_identity "
+            "where customer_key = ? order by record_id",
+            key,
+        )
+        return [record for (record,) in rows]
+
     def _masked(self, record: str) -> str:
         return record if self._role == "steward" else masked_record(record)
 
@@ -118,14 +126,7 @@ class Explainer:
             if key is None:
                 verdict = f"{self._masked(name)} is nobody's: {rule}"
                 return Explanation(verdict, (), (), tuple(self._blocked(name)))
-        records = [
-            r
-            for (r,) in self._rows(
-                "select record_id from identity.customer_identity "
-                "where customer_key = ? order by record_id",
-                key,
-            )
-        ]
+        records = self._records_of(str(key))
         links = _tree(self._links(records), records[0])
         notes += self._events(str(key))
         verdict = f"{key} is one customer of {len(records)} records"
@@ -149,15 +150,7 @@ class Explainer:
             return Explanation(
                 f"not one customer: {standing}", (), comparisons, tuple(notes)
             )
-        records = [
-            r
-            for (r,) in self._rows(
-                "select record_id from identity.customer_identity "
-                "where customer_key = ?",
-                one_key,
-            )
-        ]
-        path = _path(self._links(records), one, other)
+        path = _path(self._links(self._records_of(one_key)), one, other)
         return Explanation(
             f"one customer: {one_key}", self._shown(path), comparisons, tuple(notes)
         )
