@@ -13,7 +13,7 @@ import duckdb
 from ingestion.errors import PassbookError
 from ingestion.sample import SampleSpec, write_sample_bank
 from warehouse.bank import Bank
-from warehouse.build import _opened, _prepare, believable_partitions
+from warehouse.build import _prepare, believable_partitions, open_candidate
 from warehouse.dbt_runs import DbtRuns
 from warehouse.night import land_and_check
 from warehouse.settings import load_settings
@@ -48,7 +48,7 @@ def normalised_bank(root: Path, customers: int, seed: int) -> Path:
         raise SystemExit(f"the bank did not land: {error}") from error
     candidate = bank.editions.new_candidate(from_base=False)
     partitions = believable_partitions(bank, DAY)
-    with _opened(bank, candidate.database) as connection:
+    with open_candidate(bank, candidate.database) as connection:
         _prepare(bank, connection, partitions, DAY, bank.identity_rules)
     runs = DbtRuns(bank, candidate.database, DAY)
     runs.seed()

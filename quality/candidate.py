@@ -18,6 +18,7 @@ from quality.verdict import VERDICTS, Judged, Place, Verdict, judge
 RECONCILIATION = "ops.reconciliation"
 CHANGED = "ops.changed_partitions"
 CUSTOMERS = "mart.customers"
+LEDGER = "mart.contribution_reconciliation"
 _PROVENANCE = frozenset({"business_date", "source_file", "source_line"})
 _RECONCILED = no_rows_where(
     "every_landed_row_is_loaded_or_a_duplicate",
@@ -25,6 +26,26 @@ _RECONCILED = no_rows_where(
     "or landed_rows - duplicate_rows - excluded_rows is distinct from loaded_rows)",
     "Every landed row is loaded, a duplicate of one that is, or not for the edition.",
     "do not reconcile",
+)
+_EXPLAINED = no_rows_where(
+    "contribution_reconciles_with_the_ledger",
+    "reconciliation_code = 'unexplained'",
+    "A month that the ledger told of leaves no more unexplained than is allowed.",
+    "differ from the general ledger by more than policy.reconciliation_terms allows; "
+    "mart.ledger_positions says of which product",
+)
+_COMPLETE = no_rows_where(
+    "contribution_reconciles_without_rejected_rows",
+    "reconciliation_code = 'rejected_rows'",
+    "No more is unexplained than would be if no row had been rejected.",
+    "differ from the general ledger, as far as rejected rows may explain: "
+    "land the corrected rows again",
+    severity="warning",
+)
+_EXPLAINED_PLACE = Place(
+    "concat_ws('', line_code, ' of ', month_start, ': ledger ', ledger_amount, "
+    "', customers ', customer_amount, ', unexplained ', unexplained_amount)",
+    "month_start, line_code",
 )
 _RECONCILIATION_PLACE = Place(
     "concat_ws('', channel, '.', feed, ' ', business_date, ': landed ', landed_rows, "
@@ -95,10 +116,11 @@ class _Gate:
             yield self._absent("staging", "is where the feeds' rows are due")
 
     def marts(self) -> Iterator[Checked]:
-        """Check the reconciliation and that there are customers at all."""
+        """Check both reconciliations, and that there are customers at all."""
         reconciled = (has_rows(), _RECONCILED)
         yield self._table(RECONCILIATION, reconciled, _RECONCILIATION_PLACE)
         yield self._table(CUSTOMERS, (has_rows(),), None)
+        yield self._table(LEDGER, (has_rows(), _EXPLAINED, _COMPLETE), _EXPLAINED_PLACE)
 
     def _feed(self, feed: Feed, relation: str) -> Checked:
         started = time.monotonic()

@@ -110,11 +110,17 @@ def has_rows() -> Rule:
     )
 
 
-def no_rows_where(name: str, condition: str, sentence: str, fault: str) -> Rule:
-    """Return the rule of severity error that no row meets a condition."""
+def no_rows_where(
+    name: str,
+    condition: str,
+    sentence: str,
+    fault: str,
+    severity: Severity = "error",
+) -> Rule:
+    """Return the rule that no row meets a condition."""
     return Rule(
         name=name,
-        severity="error",
+        severity=severity,
         kind=QUERY,
         sentence=sentence,
         fault=fault,

@@ -228,8 +228,8 @@ def review_queue(bank: Bank, limit: int) -> list[dict[str, Any]]:
 def explained(bank: Bank, names: Sequence[str]) -> Explanation:
     """Return why two records are one customer or not, or what makes a customer one.
 
-    Of a customer also which tier it had from when on and which segments it is in, and
-    why.
+    Of a customer also which tier it had from when on, which segments it is in and which
+    signals are raised, and why.
     """
     model = bank.identity_rules.model
     with current_edition(bank) as connection:
@@ -244,8 +244,18 @@ def explained(bank: Bank, names: Sequence[str]) -> Explanation:
             "where customer_key = ? order by scheme_code",
             [found.customer_key],
         ).fetchall()
+        signals = connection.execute(
+            "select signal_code, subject, round(score, 2), evidence "
+            "from mart.customer_signals "
+            "where customer_key = ? order by is_warning desc, score desc, subject",
+            [found.customer_key],
+        ).fetchall()
     told = [f"{tier} from {day} on: {reason}" for tier, day, reason in tiers]
     told += [f"{scheme} {segment}: {why}" for scheme, segment, why in segments]
+    told += [
+        f"signal {signal} ({subject}), {score}: {why}"
+        for signal, subject, score, why in signals
+    ]
     return replace(found, notes=(*found.notes, *told))
 
 

@@ -20,11 +20,43 @@
     {% endif %}
 {% endmacro %}
 
-{#- Months that have a changed partition. -#}
+{#- Days that have a changed partition, or are valued at a changed rate: from the rate's day,
+    or from ever where it is the first, until the next rate. -#}
+{% macro changed_days() -%}
+    select business_date
+    from {{ source('ops', 'changed_partitions') }}
+    union
+    select days.on_date
+    from {{ ref('int_exchange_days') }} as days
+    inner join {{ source('ops', 'changed_partitions') }} as changed
+        on changed.channel = 'core_banking' and changed.feed = 'exchange_rates'
+    where
+        days.on_date >= (
+            select coalesce(max(rates.business_date), date '0001-01-01')
+            from {{ ref('int_exchange_rates') }} as rates
+            where rates.business_date < changed.business_date
+        )
+        and days.on_date <= (
+            select coalesce(min(rates.business_date), date '9999-12-31')
+            from {{ ref('int_exchange_rates') }} as rates
+            where rates.business_date > changed.business_date
+        )
+{%- endmacro %}
+
+{#- Months that have such a day. -#}
 {% macro changed_months() -%}
     select {{ month_start('business_date') }}
-    from {{ source('ops', 'changed_partitions') }}
+    from ({{ changed_days() }}) as changed_days
 {%- endmacro %}
+
+{#- Deletes the rows of days that are computed again. -#}
+{% macro forget_changed_days() %}
+    {% if is_incremental() %}
+        delete from {{ this }} where business_date in ({{ changed_days() }})
+    {% else %}
+        select 1
+    {% endif %}
+{% endmacro %}
 
 {#- Deletes the rows of months that are computed again. -#}
 {% macro forget_changed_months() %}

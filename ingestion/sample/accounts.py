@@ -17,13 +17,13 @@ from ingestion.sample.columns import (
     joined,
     money,
     picked,
-    repeated,
     whole,
 )
+from ingestion.sample.exchange import CURRENCIES, EXCHANGE_RATIOS, OWN
 from ingestion.sample.institution import PRODUCTS, Institution
 from ingestion.sample.people import People
 from ingestion.sample.registry import Registry, core_customer_id
-from ingestion.sample.spec import BLOCK_CUSTOMERS, CURRENCY, SampleSpec
+from ingestion.sample.spec import BLOCK_CUSTOMERS, SampleSpec
 
 _BY_KIND = {
     kind: [n for n, p in enumerate(PRODUCTS) if p.kind == kind]
@@ -43,7 +43,7 @@ IS_LOAN = _is_kind("mortgage", "consumer_loan")
 IS_CREDIT_CARD = _is_kind("credit_card")
 IS_CURRENT = _is_kind("current_account")
 IS_SAVINGS = _is_kind("savings")
-_IS_TIME_DEPOSIT = _is_kind("time_deposit")
+_MAY_BE_FOREIGN = _is_kind("time_deposit", "wealth")
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,14 @@ class Accounts:
 
     Money is in cents, days count from 1970, -1 is none. `limit` is the limit of a card
     and the principal of a loan. `opening_funds` is what could be spent before the first
-    day (see `settlement`). `paid_from` is the current account a loan is paid from.
+    day (see `settlement`). `currency` is a place in `CURRENCIES`. `paid_from` is the
+    current account a loan is paid from.
     """
 
     block: int
     record: Ints
     product: Ints
+    currency: Ints
     opened: Ints
     closed: Ints
     rate: Ints
@@ -138,10 +140,13 @@ def make_accounts(
     overdue = rng.integers(1, 88, count) + 90 * (state == 2)
     base = np.array([p.rate_millionths for p in PRODUCTS])[product]
     closes = IS_SAVINGS[product] & chosen(rng, count, 0.01)
+    currency = _currencies(spec, people.block, product)
+    funds = _opening_funds(rng, product, wealth, limit, opened >= today)
     return Accounts(
         block=people.block,
         record=record,
         product=product,
+        currency=currency,
         opened=opened,
         closed=np.where(closes, np.minimum(opened + 30, today - 1), -1),
         rate=base + rng.integers(-4, 5, count) * (base // 50),
@@ -150,9 +155,17 @@ def make_accounts(
         loan_state=state,
         overdue_days=np.where(state >= 1, overdue, 0),
         instalment=_instalments(limit, base, months, IS_LOAN[product]),
-        opening_funds=_opening_funds(rng, product, wealth, limit, opened >= today),
+        opening_funds=np.rint(funds / EXCHANGE_RATIOS[currency]).astype(np.int64),
         credit_card_of=_credit_card_of(registry, record, product),
     )
+
+
+def _currencies(spec: SampleSpec, block: int, product: Ints) -> Ints:
+    """Return currencies as places in `CURRENCIES`: some savings are kept abroad."""
+    drawn = Odds.of([92, 6, 2]).draw(
+        stream(spec.seed, "currencies", block), len(product)
+    )
+    return np.where(_MAY_BE_FOREIGN[product], drawn, OWN)
 
 
 def _campaign_openings(
@@ -383,7 +396,7 @@ def account_table(
             "product_id": picked([p.product_id for p in PRODUCTS], product),
             "opened_date": days(opened),
             "closed_date": days(closed, closed >= 0),
-            "currency_code": repeated(CURRENCY, len(which)),
+            "currency_code": picked(CURRENCIES, accounts.currency[which]),
             "interest_rate": decimals(accounts.rate[which], 9, 6),
             "credit_limit_amount": money(limit, limit > 0),
             "maturity_date": days(opened + months * 30, months > 0),

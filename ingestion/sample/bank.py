@@ -26,6 +26,7 @@ from ingestion.sample.day import (
     event_tables,
     opening_state,
     snapshot_tables,
+    total_tables,
 )
 from ingestion.sample.delivery import Delivered, FeedFile, Piece, Place, make_piece
 from ingestion.sample.dirt import LEVELS, Streams
@@ -56,9 +57,12 @@ class SampleBank:
         return self._write(day, self._events)
 
     def write_balances(self, day: Day) -> list[Delivered]:
-        """Write the balances at the end of the day written last."""
-        return self._write(
+        """Write the balances at the end of the day written last, and their totals."""
+        written = self._write(
             day, lambda n, d: balance_tables(self.blocks[n], d, self.states[n])
+        )
+        return written + self._write(
+            day, lambda _, d: total_tables(self.blocks, d, self.states), range(1)
         )
 
     def write_snapshots(self, day: Day) -> list[Delivered]:

@@ -25,11 +25,10 @@ from ingestion.sample.columns import (
     money,
     only,
     picked,
-    repeated,
 )
+from ingestion.sample.exchange import CURRENCIES
 from ingestion.sample.institution import PRODUCTS
 from ingestion.sample.settlement import Moves, Settled, balances, stacked
-from ingestion.sample.spec import CURRENCY
 
 _ACTIVITIES = (
     "salary",
@@ -242,11 +241,17 @@ def booking_table(
             "activity_code": picked(_ACTIVITIES, bookings.activity[made]),
             "category_code": picked(_CATEGORY_NAMES, category, category >= 0),
             "amount": money(bookings.moves.amount[made]),
-            "currency_code": repeated(CURRENCY, len(made)),
+            "currency_code": picked(CURRENCIES, block.accounts.currency[account]),
             "balance_after_amount": money(after),
             "card_token": only(card_text(block.cards.number[card]), card >= 0),
         }
     )
+
+
+def fees_taken(bookings: Bookings, settled: Settled) -> int:
+    """Return the cents that fees and penalty interest brought the bank."""
+    earns = np.isin(bookings.activity, (_FEE, _PENALTY)) & settled.made
+    return int(bookings.moves.amount[earns].sum())
 
 
 def repaid_by_loan(bookings: Bookings, settled: Settled) -> tuple[Ints, Ints]:

@@ -16,14 +16,21 @@ from ingestion.sample.accounts import (
     standing_order_table,
 )
 from ingestion.sample.block import Block
-from ingestion.sample.bookings import booking_table, make_bookings, repaid_by_loan
+from ingestion.sample.bookings import (
+    booking_table,
+    fees_taken,
+    make_bookings,
+    repaid_by_loan,
+)
 from ingestion.sample.calendar_day import Day
 from ingestion.sample.calls import call_table, make_calls
 from ingestion.sample.campaigns import campaign_table, contact_table
 from ingestion.sample.cases import Cases, case_table, make_cases
 from ingestion.sample.chance import Ints
-from ingestion.sample.columns import days, money, whole
+from ingestion.sample.columns import days, decimals, money, whole
+from ingestion.sample.exchange import exchange_table
 from ingestion.sample.institution import department_table, employee_table, product_table
+from ingestion.sample.ledger import ledger_table
 from ingestion.sample.logins import login_table
 from ingestion.sample.mail import (
     Letters,
@@ -52,6 +59,7 @@ class BlockState:
     """What a block brings from one day to the next."""
 
     funds: Ints
+    fees: int = 0
     cases: tuple[Cases, ...] = ()
     letters: tuple[Letters, ...] = ()
     branch_letters: tuple[Letters, ...] = ()
@@ -66,7 +74,7 @@ def event_tables(
     block: Block, day: Day, state: BlockState
 ) -> tuple[Tables, BlockState]:
     """Return a day's events by channel and feed, and the state at its end."""
-    tables, funds = _money_tables(block, day, state.funds)
+    tables, funds, fees = _money_tables(block, day, state.funds)
     calls = make_calls(block, day)
     cases = (*state.cases, make_cases(block, day, calls))
     letters = (*state.letters[-1:], make_letters(block, day))
@@ -81,11 +89,11 @@ def event_tables(
             block.contacts, block.registry, block.bank, block.campaigns, day.number
         ),
     }
-    return tables, BlockState(funds, cases[-_LONGEST_CASE_DAYS:], letters, branch)
+    return tables, BlockState(funds, fees, cases[-_LONGEST_CASE_DAYS:], letters, branch)
 
 
-def _money_tables(block: Block, day: Day, funds: Ints) -> tuple[Tables, Ints]:
-    """Return bookings, payments and cash operations, and the funds after them."""
+def _money_tables(block: Block, day: Day, funds: Ints) -> tuple[Tables, Ints, int]:
+    """Return bookings, payments and cash operations, the funds after them, and fees."""
     bookings = make_bookings(block, day, funds)
     payments = make_payments(block, day, funds)
     cash = make_cash_operations(block, day)
@@ -95,11 +103,12 @@ def _money_tables(block: Block, day: Day, funds: Ints) -> tuple[Tables, Ints]:
     loans, amounts = repaid_by_loan(bookings, booked)
     closing = settled.closing_funds
     np.add.at(closing, loans, amounts)
-    return {
+    tables = {
         ("core_banking", "postings"): booking_table(block, day, bookings, booked),
         ("online_banking", "payments"): payment_table(block, day, payments, paid),
         ("atm", "transactions"): cash_table(block, day, cash, drawn),
-    }, closing
+    }
+    return tables, closing, fees_taken(bookings, booked)
 
 
 def _shares(settled: Settled, sizes: list[int]) -> list[Settled]:
@@ -125,9 +134,19 @@ def balance_tables(block: Block, day: Day, state: BlockState) -> Tables:
                 "account_id": account_id(accounts.number[which]),
                 "balance_date": days(np.full(len(which), day.number)),
                 "balance_amount": money(amount),
+                "interest_rate": decimals(accounts.rate[which], 9, 6),
                 "overdue_days": whole(np.where(overdue > 0, overdue + elapsed, 0)),
             }
         )
+    }
+
+
+def total_tables(blocks: list[Block], day: Day, states: list[BlockState]) -> Tables:
+    """Return what the bank's books say of a day as a whole."""
+    funds, fees = [s.funds for s in states], sum(s.fees for s in states)
+    return {
+        ("core_banking", "exchange_rates"): exchange_table(day),
+        ("core_banking", "ledger_totals"): ledger_table(blocks, funds, fees, day),
     }
 
 

@@ -34,9 +34,9 @@ from ingestion.sample.columns import (
     picked,
     repeated,
 )
+from ingestion.sample.exchange import CURRENCIES, OWN
 from ingestion.sample.logins import login_id
 from ingestion.sample.settlement import Moves, Settled, balances, stacked
-from ingestion.sample.spec import CURRENCY
 
 PAYMENT_RATE = 0.6
 ATM_RATE = 0.24
@@ -171,7 +171,7 @@ def payment_table(
             "occurred_at": moments(day.number, payments.moves.second[made]),
             "activity_code": picked(_PAYMENTS, activity),
             "amount": money(payments.moves.amount[made]),
-            "currency_code": repeated(CURRENCY, count),
+            "currency_code": picked(CURRENCIES, block.accounts.currency[account]),
             "counterparty_account": joined(
                 "8", digits(rng.integers(0, 10**11, count), 11)
             ),
@@ -242,7 +242,7 @@ def cash_table(
             "account_id": account_id(block.accounts.number[moves.account]),
             "activity_code": picked(_ATM_ACTIVITIES, cash.activity),
             "amount": money(np.where(moved, moves.amount, 0)),
-            "currency_code": repeated(CURRENCY, count),
+            "currency_code": repeated(CURRENCIES[OWN], count),
             "outcome_code": picked(
                 _ATM_OUTCOMES, np.where(settled.made, cash.outcome, 1)
             ),

@@ -149,6 +149,8 @@ def customer_table(
             "risk_level_code": picked(RISK_LEVELS, registry.risk, has_risk),
             "risk_assessed_date": days(registry.risk_day, has_risk),
             "is_marketing_allowed": truths(registry.allows_marketing),
+            "is_call_allowed": truths(registry.number % 7 != 3),
+            "is_email_allowed": truths(registry.number % 11 != 5),
             "restriction_code": picked(
                 RESTRICTIONS, registry.restriction, registry.restriction >= 0
             ),

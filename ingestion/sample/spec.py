@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 Dirt = Literal["none", "light", "heavy"]
 BANK_TIMEZONE = ZoneInfo("Asia/Shanghai")
-CURRENCY = "CNY"
 BLOCK_CUSTOMERS = 50_000
 
 

@@ -152,6 +152,7 @@ class Oracle:
             row["direction_code"] = kinds[row["activity_code"]]["direction_code"]
             row["customer_key"] = self.customer_of[row["record_id"]]
             row["cost"] = _price(row)
+            row["worth"] = self.worth(row)
         return pd.DataFrame(rows).astype(object).where(lambda f: f.notna(), None)
 
     def _machine(self) -> Table:
@@ -168,6 +169,7 @@ class Oracle:
                 r["occurred_at"],
                 outcome_code=r["outcome_code"],
                 amount=r["amount"],
+                currency_code=r["currency_code"],
             )
             for r in self.lake.events("atm", "transactions", "transaction_id")
         ]
@@ -266,6 +268,7 @@ class Oracle:
                 r["booked_at"],
                 category_code=r["category_code"],
                 amount=r["amount"],
+                currency_code=r["currency_code"],
             )
             for r in self.lake.events("core_banking", "postings", "posting_id")
         ]
@@ -290,6 +293,7 @@ class Oracle:
                     "standing_order" if is_ordered else r["activity_code"],
                     r["occurred_at"],
                     amount=r["amount"],
+                    currency_code=r["currency_code"],
                 )
             )
         return rows
@@ -354,20 +358,53 @@ class Oracle:
 
     @functools.cached_property
     def daily_balances(self) -> dict[str, dict[date, Fraction]]:
-        """Each account's balance at the end of every day from its first known one."""
+        """Each account's balance at the end of every day.
+
+        The first known one also holds for a week before, where the account was open and
+        the bank knew balances.
+        """
         known: dict[str, dict[date, Fraction]] = defaultdict(dict)
         for r in self.lake.events("core_banking", "balances", "account_id"):
             known[r["account_id"]][r["business_date"]] = exact(r["balance_amount"])
-        filled = {}
+        filled, start = {}, min(d for b in known.values() for d in b)
         for account, balances in known.items():
             closed = self.accounts.get(account, {}).get("closed_date") or date.max
-            day, latest, days = min(balances), ZERO, {}
+            first = min(balances)
+            opened = self.accounts.get(account, {}).get("opened_date") or first
+            day = min(first, max(start, first - timedelta(days=7), opened))
+            latest, days = balances[first], {}
             while day <= self.as_of and day < closed:
                 latest = balances.get(day, latest)
                 days[day] = latest
                 day += timedelta(days=1)
             filled[account] = days
         return filled
+
+    @functools.cached_property
+    def own_currency(self) -> str:
+        return "CNY"
+
+    @functools.cached_property
+    def exchange_rates(self) -> dict[str, dict[date, Fraction]]:
+        known: dict[str, dict[date, Fraction]] = defaultdict(dict)
+        for r in self.lake.events("core_banking", "exchange_rates", "currency_code"):
+            known[r["currency_code"]][r["business_date"]] = exact(r["exchange_ratio"])
+        return known
+
+    def valued(self, currency: str | None, day: date) -> Fraction:
+        """What one unit costs: the last known rate, or else the first one."""
+        if currency in {None, self.own_currency}:
+            return Fraction(1)
+        known = self.exchange_rates[currency or ""]
+        return known[max((d for d in known if d <= day), default=min(known))]
+
+    @functools.cached_property
+    def daily_rates(self) -> dict[str, dict[date, Decimal]]:
+        """The rate that an account paid or was charged, where its balance told it."""
+        told: dict[str, dict[date, Decimal]] = defaultdict(dict)
+        for r in self.lake.events("core_banking", "balances", "account_id"):
+            told[r["account_id"]][r["business_date"]] = r["interest_rate"]
+        return told
 
     # Contribution
 
@@ -388,8 +425,13 @@ class Oracle:
                 parts = found[row["customer_key"], month_of(row["business_date"])]
                 parts["cost_to_serve_amount"] += row["cost"]
                 if row["activity_code"] in {"fee", "penalty_interest"}:
-                    parts["fee_amount"] += exact(row["amount"])
+                    parts["fee_amount"] += row["worth"]
         return dict(found)
+
+    def worth(self, row: Row) -> Fraction:
+        """The amount of an interaction in the bank's currency."""
+        rate = self.valued(row["currency_code"], row["business_date"])
+        return exact(row["amount"]) * rate
 
     def _day_parts(
         self, account: str, day: date, balance: Fraction
@@ -399,10 +441,12 @@ class Oracle:
             return {}
         row = self.accounts[account]
         terms = _terms(row["product_kind_code"], month_of(day))
-        ftp = exact(terms["ftp_ratio"])
-        own = row["interest_rate"]
+        ftp = _ftp(row, terms, month_of(day))
+        told = self.daily_rates[account]
+        last = max((d for d in told if d <= day), default=min(told))
+        own = row["interest_rate"] if told[last] is None else told[last]
         rate = exact(terms["default_interest_ratio"] if own is None else own)
-        exposure = balance / 365
+        exposure = balance / 365 * self.valued(row["currency_code"], day)
         if terms["side_code"] == "deposit":
             return {"deposit_interest_amount": exposure * (ftp - rate)}
         pd_ratio = max(exact(terms["pd_ratio"]), _floor(row["loan_state_code"], day))
@@ -580,17 +624,24 @@ class Oracle:
         names = {r["full_name"] for r in rows} - {None}
         births = {r["birth_date"] for r in rows} - {None}
         since = [r["since_date"] for r in rows if r["since_date"]]
+        told = {fact: self._told(rows, fact) for fact in _FACTS}
+        born = told["birth_date"][:1]
         return {
-            "full_name": first["full_name"],
-            "sex_code": first["sex_code"],
-            "birth_date": first["birth_date"],
-            "age_years": _age(first["birth_date"], self.as_of),
-            "mobile_phone": self.normal.get(("phone", first["mobile_phone"] or "")),
-            "email_address": self.normal.get(("email", first["email_address"] or "")),
-            "postal_address": first["postal_address"],
-            "city_name": first["city_name"],
-            "branch_id": first["branch_id"],
-            "relationship_employee_id": first["employee_id"],
+            **{
+                column: next(iter(told[fact] if first_wins else told[fact][::-1]), None)
+                for fact, (column, first_wins) in _FACTS.items()
+            },
+            **{
+                f"{fact}_conflict_count": max(len(set(told[fact])) - 1, 0)
+                for fact in ("mobile_phone", "email_address", "postal_address")
+            },
+            "age_years": _age(born[0] if born else None, self.as_of),
+            "is_call_allowed": all(
+                r["is_marketing_allowed"] and r["is_call_allowed"] for r in rows
+            ),
+            "is_email_allowed": all(
+                r["is_marketing_allowed"] and r["is_email_allowed"] for r in rows
+            ),
             "since_date": min(since, default=None),
             "source_record_id": f"core_banking:customer:{first['core_customer_id']}",
             "core_record_count": len(rows),
@@ -605,8 +656,42 @@ class Oracle:
             **_assessment(
                 asked[0]["risk_assessed_date"] if asked else None, self.as_of
             ),
-            "is_special_care": (_age(first["birth_date"], self.as_of) or 0) >= 65,
+            "is_special_care": (_age(born[0] if born else None, self.as_of) or 0) >= 65,
         }
+
+    def _told(self, rows: Table, fact: str) -> list[Any]:
+        """What a customer's core records say of a fact, the one opened first first."""
+        ordered = sorted(
+            rows, key=lambda r: (r["since_date"] or date.max, r["core_customer_id"])
+        )
+        kind = {"mobile_phone": "phone", "email_address": "email"}.get(fact)
+        values = [
+            self.normal.get((kind, r[fact] or "")) if kind else r[fact] for r in ordered
+        ]
+        return [v for v in values if v is not None]
+
+    def reached(self, key: str) -> Row:
+        """Number and address by logins, or else by the records of contacts."""
+        records = sorted(r for r, owner in self.customer_of.items() if owner == key)
+        logins = {
+            f"online_banking:login:{r['login_id']}": r
+            for r in self.lake.snapshot("online_banking", "logins", "login_id")
+        }
+        found: Row = {}
+        for column, kind in (("mobile_phone", "phone"), ("email_address", "email")):
+            by_login = [
+                self.normal.get((kind, logins[r][column] or ""))
+                for r in records
+                if r in logins
+            ]
+            seen = [
+                r.partition(":")[2]
+                for r in records
+                if r.startswith(f"{kind}:") and (kind == "phone" or "@" in r)
+            ]
+            known = [v for v in (*by_login, *seen) if v is not None]
+            found[column] = known[0] if known else None
+        return found
 
     def holdings(self, key: str) -> tuple[Row, dict[str, Fraction]]:
         """What a customer holds: counts and codes, and exact amounts."""
@@ -619,6 +704,7 @@ class Oracle:
         for account in held:
             days = self.daily_balances.get(account["account_id"], {})
             latest = days[max(days)] if days else ZERO
+            latest *= self.valued(account["currency_code"], self.as_of)
             share = self.shares[account["account_id"]][key]
             amounts[account["side_code"]] += latest * share
         kinds = sorted({a["product_kind_code"] for a in held})
@@ -663,8 +749,8 @@ class Oracle:
                 _where(rows, activity_code={"card_withdrawal", "cash_withdrawal"})
             ),
             "online_interaction_count": len(_where(rows, channel={"online_banking"})),
-            "preferred_channel": _top(rows, "channel", lambda _: Decimal(1)),
-            "top_category_code": _top(bought, "category_code", lambda r: r["amount"]),
+            "preferred_channel": _top(rows, "channel", lambda _: Fraction(1)),
+            "top_category_code": _top(bought, "category_code", lambda r: r["worth"]),
             "last_interaction_date": last,
             "recency_days": (self.as_of - last).days if last else None,
             "evening_ratio": sum(evening) / len(evening) if evening else None,
@@ -819,7 +905,9 @@ class Oracle:
         balances = {"deposit": ZERO, "loan": ZERO}
         for account, days in self.daily_balances.items():
             if account in self.accounts and day in days:
-                balances[self.accounts[account]["side_code"]] += days[day]
+                row = self.accounts[account]
+                worth = days[day] * self.valued(row["currency_code"], day)
+                balances[row["side_code"]] += worth
         told = [r for r in self.cases if r["business_date"] <= day]
         status = {r["case_id"]: r["status_code"] for r in told}
         calls = _where(rows, activity_code={"call"})
@@ -838,13 +926,27 @@ class Oracle:
         }
 
 
+# Each fact, the column it is in, and whether the record opened first knows it best.
+_FACTS = {
+    "full_name": ("full_name", True),
+    "sex_code": ("sex_code", True),
+    "birth_date": ("birth_date", True),
+    "branch_id": ("branch_id", True),
+    "employee_id": ("relationship_employee_id", True),
+    "mobile_phone": ("mobile_phone", False),
+    "email_address": ("email_address", False),
+    "postal_address": ("postal_address", False),
+    "city_name": ("city_name", False),
+}
+
+
 def _seen(
     row: Row, feed: str, record: str, activity: str, at: datetime, **told: Any
 ) -> Row:
     channel, _, name = feed.partition(".")
     silent = dict.fromkeys(
         (
-            *("outcome_code", "category_code", "amount"),
+            *("outcome_code", "category_code", "amount", "currency_code"),
             *("wait_seconds", "duration_seconds", "satisfaction_score"),
         )
     )
@@ -896,6 +998,24 @@ def _terms(kind: str, month: date) -> Row:
     return terms
 
 
+def _ftp(account: Row, terms: Row, month: date) -> Fraction:
+    """The price of money of an account's currency and tenor."""
+    opened, matures = account["opened_date"], account["maturity_date"]
+    tenor = int(terms["ftp_tenor_months"])
+    if matures and matures >= opened:
+        tenor = round((matures - opened).days / 30.4375)
+    curve = in_force(seed("ftp_curve"), month)
+    codes = {r["currency_code"] for r in curve}
+    code = account["currency_code"] if account["currency_code"] in codes else ""
+    (price,) = (
+        r["ftp_ratio"]
+        for r in curve
+        if r["currency_code"] == code
+        and _is_between(tenor, r["from_months"], r["to_months"])
+    )
+    return exact(price)
+
+
 @functools.cache
 def _floor(state: str | None, day: date) -> Fraction:
     floors = {
@@ -944,11 +1064,11 @@ def _where(rows: Table, **wanted: set[str]) -> Table:
 
 
 def _total(rows: Table) -> Fraction:
-    return sum((exact(r["amount"]) for r in rows), ZERO)
+    return sum((r["worth"] for r in rows), ZERO)
 
 
-def _top(rows: Table, column: str, weight: Callable[[Row], Decimal]) -> str | None:
-    weights: dict[str, Decimal] = defaultdict(Decimal)
+def _top(rows: Table, column: str, weight: Callable[[Row], Fraction]) -> str | None:
+    weights: dict[str, Fraction] = defaultdict(Fraction)
     for row in rows:
         if row[column] is not None:
             weights[row[column]] += weight(row)

@@ -352,6 +352,11 @@ create table ops.reconciliation as
 create table ops.changed_partitions as
     select channel, feed, business_date from ops.reconciliation;
 create table mart.customers as select 1 as customer_key;
+create table mart.contribution_reconciliation as
+    select
+        date '2026-03-01' as month_start, 'fee' as line_code, 8 as ledger_amount,
+        6 as customer_amount, 2 as unexplained_amount,
+        'reconciled' as reconciliation_code;
 """
 
 
@@ -367,12 +372,17 @@ def gated(folder: Path, *changes: str) -> GatedCandidate:
 def test_a_sound_candidate_passes_and_is_left_at_rest(tmp_path: Path) -> None:
     gate = gated(tmp_path)
     assert (gate.verdict, gate.messages, gate.failed) == ("pass", (), 0)
-    assert gate.rules == 14
+    assert gate.rules == 17
     assert sorted(written(tmp_path / "quality")) == sorted(
         ["index.html"]
         + [
             f"{subject}{ending}"
-            for subject in ("call_center.calls", "mart.customers", "ops.reconciliation")
+            for subject in (
+                "call_center.calls",
+                "mart.contribution_reconciliation",
+                "mart.customers",
+                "ops.reconciliation",
+            )
             for ending in (".html", ".json", ".verdict.json")
         ]
     )
@@ -403,6 +413,15 @@ def test_a_sound_candidate_passes_and_is_left_at_rest(tmp_path: Path) -> None:
         ("drop table ops.reconciliation", "ops.reconciliation: "),
         ("delete from mart.customers", "mart.customers: expected at least one row"),
         ("drop table mart.customers", "mart.customers: "),
+        (
+            "update mart.contribution_reconciliation "
+            "set reconciliation_code = 'unexplained'",
+            "fee of 2026-03-01: ledger 8, customers 6, unexplained 2",
+        ),
+        (
+            "drop table mart.contribution_reconciliation",
+            "mart.contribution_reconciliation: ",
+        ),
         ("delete from staging.stg_call_center__calls", "call_center.calls: "),
         ("drop table staging.stg_call_center__calls", "staging: "),
         (

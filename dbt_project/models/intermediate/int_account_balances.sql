@@ -16,6 +16,7 @@ account_balances as (
         account_id,
         business_date,
         balance_amount,
+        interest_rate,
         overdue_days
     from balances
 )

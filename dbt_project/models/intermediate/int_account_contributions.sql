@@ -1,4 +1,5 @@
--- One row per account, kind of product and month: what it earns and risks.
+-- One row per position and month: what an account, or a loan that no balance tells of,
+-- earns and risks, in the bank's currency.
 with balance_months as (
     select * from {{ ref('int_balance_months') }}
 ),
@@ -15,6 +16,10 @@ product_terms as (
     select * from {{ ref('product_terms') }}
 ),
 
+ftp_curve as (
+    select * from {{ ref('ftp_curve') }}
+),
+
 loan_state_terms as (
     select * from {{ ref('loan_state_terms') }}
 ),
@@ -27,21 +32,37 @@ positions as (
     select
         balance_months.account_id,
         balance_months.month_start,
-        balance_months.balance_day_amount,
         accounts.product_kind_code,
+        accounts.currency_code,
+        accounts.tenor_months,
         accounts.loan_state_code,
-        accounts.interest_rate
+        balance_months.balance_day_amount,
+        balance_months.unrated_balance_day_amount,
+        balance_months.interest_day_amount
     from balance_months
     inner join accounts on balance_months.account_id = accounts.account_id
     union all
     select
         account_id,
         month_start,
-        balance_day_amount,
         'consumer_loan' as product_kind_code,
+        currency_code,
+        duration_months as tenor_months,
         loan_state_code,
-        null as interest_rate
+        balance_day_amount,
+        balance_day_amount as unrated_balance_day_amount,
+        0 as interest_day_amount
     from loan_months
+),
+
+-- Which curve each currency is funded by.
+curves as (
+    select distinct
+        positions.currency_code,
+        own_curve.currency_code as curve_code
+    from positions
+    left join ftp_curve as own_curve
+        on positions.currency_code = own_curve.currency_code
 ),
 
 priced as (
@@ -49,13 +70,16 @@ priced as (
         positions.account_id,
         positions.month_start,
         positions.product_kind_code,
+        positions.currency_code,
         product_terms.side_code,
+        positions.balance_day_amount,
         cast(positions.balance_day_amount as double) / 365.0 as balance_year_amount,
-        cast(product_terms.ftp_ratio as double) as ftp_ratio,
-        cast(
-            coalesce(positions.interest_rate, product_terms.default_interest_ratio)
-            as double
-        ) as interest_ratio,
+        (
+            cast(positions.interest_day_amount as double)
+            + cast(positions.unrated_balance_day_amount as double)
+            * cast(product_terms.default_interest_ratio as double)
+        ) / 365.0 as interest_amount,
+        cast(ftp_curve.ftp_ratio as double) as ftp_ratio,
         greatest(
             cast(product_terms.pd_ratio as double),
             coalesce(cast(loan_state_terms.pd_floor_ratio as double), 0.0)
@@ -69,6 +93,15 @@ priced as (
             positions.product_kind_code = product_terms.product_kind_code
             and positions.month_start >= product_terms.valid_from
             and positions.month_start < product_terms.valid_to
+    inner join curves
+        on positions.currency_code = curves.currency_code
+    inner join ftp_curve
+        on
+            curves.curve_code is not distinct from ftp_curve.currency_code
+            and positions.tenor_months >= ftp_curve.from_months
+            and positions.tenor_months < coalesce(ftp_curve.to_months, 2147483647)
+            and positions.month_start >= ftp_curve.valid_from
+            and positions.month_start < ftp_curve.valid_to
     inner join capital_terms
         on
             positions.month_start >= capital_terms.valid_from
@@ -80,21 +113,16 @@ priced as (
             and positions.month_start < loan_state_terms.valid_to
 ),
 
-account_contributions as (
+charged as (
     select
         account_id,
         month_start,
         product_kind_code,
-        case
-            when side_code = 'deposit'
-                then balance_year_amount * (ftp_ratio - interest_ratio)
-            else 0.0
-        end as deposit_interest_amount,
-        case
-            when side_code = 'loan'
-                then balance_year_amount * (interest_ratio - ftp_ratio)
-            else 0.0
-        end as loan_interest_amount,
+        currency_code,
+        side_code,
+        balance_day_amount,
+        interest_amount,
+        balance_year_amount * ftp_ratio as funding_amount,
         case
             when side_code = 'loan'
                 then balance_year_amount * pd_ratio * lgd_ratio
@@ -106,6 +134,34 @@ account_contributions as (
             else 0.0
         end as capital_charge_amount
     from priced
+),
+
+-- Decimal before anything is summed up: doubles add up otherwise in another order.
+account_contributions as (
+    select
+        account_id,
+        month_start,
+        product_kind_code,
+        currency_code,
+        side_code,
+        balance_day_amount,
+        cast(interest_amount as decimal(28, 8)) as interest_amount,
+        cast(funding_amount as decimal(28, 8)) as funding_amount,
+        cast(
+            case
+                when side_code = 'deposit' then funding_amount - interest_amount
+                else 0.0
+            end as decimal(28, 8)
+        ) as deposit_interest_amount,
+        cast(
+            case
+                when side_code = 'loan' then interest_amount - funding_amount
+                else 0.0
+            end as decimal(28, 8)
+        ) as loan_interest_amount,
+        cast(expected_loss_amount as decimal(28, 8)) as expected_loss_amount,
+        cast(capital_charge_amount as decimal(28, 8)) as capital_charge_amount
+    from charged
 )
 
 select * from account_contributions

@@ -35,6 +35,20 @@ described as (
         accounts.currency_code,
         accounts.interest_rate,
         accounts.maturity_date,
+        -- The tenor at which it is funded: months to the day, rounded.
+        coalesce(
+            case
+                when accounts.maturity_date >= accounts.opened_date
+                    then cast(
+                        round(
+                            {{ days_between(
+                                'accounts.opened_date', 'accounts.maturity_date'
+                            ) }} / 30.4375
+                        ) as integer
+                    )
+            end,
+            product_terms.ftp_tenor_months
+        ) as tenor_months,
         coalesce(accounts.loan_state_code, 'performing') as loan_state_code,
         accounts.branch_id,
         coalesce(kinds.product_risk_number, product_terms.risk_number) as risk_number

@@ -3,8 +3,8 @@ with record_months as (
     select * from {{ ref('int_record_months') }}
 ),
 
-interactions as (
-    select * from {{ ref('interactions') }}
+recent_days as (
+    select * from {{ ref('int_record_days') }}
     where business_date > {{ as_of() }} - interval 120 day
 ),
 
@@ -14,11 +14,15 @@ bounds as (
         least(
             {{ days_between('min(business_date)', as_of()) }} - 29, 90
         ) as baseline_days
-    from {{ ref('interactions') }}
+    from {{ ref('int_record_days') }}
 ),
 
 activities as (
     select * from {{ ref('activities') }}
+),
+
+customer_months as (
+    select * from {{ ref('int_customer_months') }}
 ),
 
 bridge as (
@@ -26,95 +30,91 @@ bridge as (
     where customer_key is not null
 ),
 
-monthly as (
-    select
-        bridge.customer_key,
-        record_months.channel,
-        record_months.activity_code,
-        record_months.category_code,
-        activities.kind_code,
-        activities.direction_code,
-        record_months.interaction_count,
-        record_months.total_amount
-    from record_months
-    inner join bridge on record_months.record_id = bridge.record_id
-    left join activities on record_months.activity_code = activities.activity_code
-),
-
 totals as (
     select
         customer_key,
         sum(interaction_count) as interaction_count,
-        coalesce(
-            sum(interaction_count) filter (where kind_code = 'transaction'), 0
-        ) as transaction_count,
-        coalesce(sum(total_amount) filter (where direction_code = 'debit'), 0)
-            as debit_amount,
-        coalesce(sum(total_amount) filter (where direction_code = 'credit'), 0)
-            as credit_amount,
-        coalesce(
-            sum(interaction_count) filter (where activity_code = 'card_purchase'), 0
-        ) as card_purchase_count,
-        coalesce(
-            sum(total_amount) filter (where activity_code = 'card_purchase'), 0
-        ) as card_purchase_amount,
-        coalesce(
-            sum(interaction_count) filter (
-                where activity_code in ('card_withdrawal', 'cash_withdrawal')
-            ), 0
-        ) as cash_withdrawal_count,
-        coalesce(sum(interaction_count) filter (where channel = 'online_banking'), 0)
-            as online_interaction_count
-    from monthly
+        sum(transaction_count) as transaction_count,
+        sum(debit_amount) as debit_amount,
+        sum(credit_amount) as credit_amount,
+        sum(card_purchase_count) as card_purchase_count,
+        sum(card_purchase_amount) as card_purchase_amount,
+        sum(cash_withdrawal_count) as cash_withdrawal_count,
+        sum(online_interaction_count) as online_interaction_count
+    from customer_months
     group by customer_key
 ),
 
 channel_ranks as (
     select
-        customer_key,
-        channel
-    from monthly
-    group by customer_key, channel
+        bridge.customer_key,
+        record_months.channel
+    from record_months
+    inner join bridge on record_months.record_id = bridge.record_id
+    group by bridge.customer_key, record_months.channel
     qualify
         row_number() over (
-            partition by customer_key
-            order by sum(interaction_count) desc, channel
+            partition by bridge.customer_key
+            order by sum(record_months.interaction_count) desc, record_months.channel
+        ) = 1
+),
+
+-- By what way the customer turns to the bank when it wants to talk.
+contact_ranks as (
+    select
+        bridge.customer_key,
+        record_months.channel
+    from record_months
+    inner join activities on record_months.activity_code = activities.activity_code
+    inner join bridge on record_months.record_id = bridge.record_id
+    where
+        activities.kind_code = 'contact'
+        and activities.direction_code = 'inbound'
+        and record_months.activity_code not in ('case_opened', 'case_changed')
+    group by bridge.customer_key, record_months.channel
+    qualify
+        row_number() over (
+            partition by bridge.customer_key
+            order by sum(record_months.interaction_count) desc, record_months.channel
         ) = 1
 ),
 
 category_ranks as (
     select
-        customer_key,
-        category_code
-    from monthly
-    where activity_code = 'card_purchase' and category_code is not null
-    group by customer_key, category_code
+        bridge.customer_key,
+        record_months.category_code
+    from record_months
+    inner join bridge on record_months.record_id = bridge.record_id
+    where
+        record_months.activity_code = 'card_purchase'
+        and record_months.category_code is not null
+    group by bridge.customer_key, record_months.category_code
     qualify
         row_number() over (
-            partition by customer_key
-            order by sum(total_amount) desc, category_code
+            partition by bridge.customer_key
+            order by
+                sum(record_months.total_amount) desc, record_months.category_code
         ) = 1
 ),
 
 recent as (
     select
         bridge.customer_key,
-        max(interactions.business_date) as last_interaction_date,
-        count(*) filter (
-            where interactions.business_date > {{ as_of() }} - interval 30 day
+        max(recent_days.business_date) as last_interaction_date,
+        coalesce(
+            sum(recent_days.interaction_count) filter (
+                where recent_days.business_date > {{ as_of() }} - interval 30 day
+            ), 0
         ) as last_30_days_count,
-        count(*) filter (
-            where interactions.business_date <= {{ as_of() }} - interval 30 day
+        coalesce(
+            sum(recent_days.interaction_count) filter (
+                where recent_days.business_date <= {{ as_of() }} - interval 30 day
+            ), 0
         ) as baseline_count,
-        avg(
-            case
-                when {{ local_hour('interactions.occurred_at') }} between 18 and 23
-                    then 1.0
-                else 0.0
-            end
-        ) as evening_ratio
-    from interactions
-    inner join bridge on interactions.record_id = bridge.record_id
+        sum(recent_days.evening_count)
+        / cast(sum(recent_days.interaction_count) as double) as evening_ratio
+    from recent_days
+    inner join bridge on recent_days.record_id = bridge.record_id
     group by bridge.customer_key
 ),
 
@@ -137,6 +137,7 @@ customer_activity as (
     select
         totals.*,
         channel_ranks.channel as preferred_channel,
+        contact_ranks.channel as preferred_contact_channel,
         category_ranks.category_code as top_category_code,
         recent.last_interaction_date,
         coalesce(recent.last_30_days_count, 0) as last_30_days_count,
@@ -145,6 +146,7 @@ customer_activity as (
         recent.evening_ratio
     from totals
     left join channel_ranks on totals.customer_key = channel_ranks.customer_key
+    left join contact_ranks on totals.customer_key = contact_ranks.customer_key
     left join category_ranks on totals.customer_key = category_ranks.customer_key
     left join recent on totals.customer_key = recent.customer_key
     left join changes on totals.customer_key = changes.customer_key

@@ -12,6 +12,11 @@ account_balances as (
     select * from {{ ref('int_account_balances') }}
 ),
 
+exchange_days as (
+    select * from {{ ref('int_exchange_days') }}
+    where on_date = {{ as_of() }}
+),
+
 latest_balances as (
     select
         account_id,
@@ -34,12 +39,16 @@ held as (
         accounts.risk_number,
         -- Decimal before it is summed up: doubles add up otherwise in another order.
         cast(
-            coalesce(latest_balances.balance_amount, 0)
-            * account_owners.owner_share_ratio as decimal(28, 8)
+            coalesce(
+                {{ in_own_currency(
+                    'latest_balances.balance_amount', 'accounts.currency_code'
+                ) }}, 0
+            ) * account_owners.owner_share_ratio as decimal(28, 8)
         ) as share_amount
     from accounts
     inner join account_owners on accounts.account_id = account_owners.account_id
     left join latest_balances on accounts.account_id = latest_balances.account_id
+    left join exchange_days on accounts.currency_code = exchange_days.currency_code
 ),
 
 customer_holdings as (
@@ -58,6 +67,35 @@ customer_holdings as (
             as decimal(18, 2)
         ) as loan_balance_amount,
         max(risk_number) as highest_risk_number,
+        -- What is held counts by its size, and what is owed not at all.
+        cast(
+            cast(
+                sum(risk_number * share_amount) filter (
+                    where side_code = 'deposit' and share_amount > 0
+                ) as double
+            ) / nullif(
+                cast(
+                    sum(share_amount) filter (
+                        where side_code = 'deposit' and share_amount > 0
+                    ) as double
+                ), 0
+            ) as double
+        ) as average_risk_number,
+        cast(
+            cast(
+                coalesce(
+                    sum(share_amount) filter (
+                        where group_code = 'investments' and share_amount > 0
+                    ), 0
+                ) as double
+            ) / nullif(
+                cast(
+                    sum(share_amount) filter (
+                        where side_code = 'deposit' and share_amount > 0
+                    ) as double
+                ), 0
+            ) as double
+        ) as investment_ratio,
         coalesce(bool_or(group_code = 'deposits'), false) as has_deposits,
         coalesce(bool_or(group_code = 'investments'), false) as has_investments,
         coalesce(bool_or(group_code = 'borrowing'), false) as has_borrowing

@@ -40,6 +40,7 @@ contact_figures as (
             as message_count,
         avg(satisfaction_score) as satisfaction_average,
         count(satisfaction_score) as satisfaction_answer_count,
+        max({{ local_date('occurred_at') }}) as last_contact_date,
         -- Resolved at the first contact: no further call on the subject within 7 days.
         avg(
             case
@@ -56,7 +57,8 @@ case_figures as (
     select
         bridge.customer_key,
         count(*) as case_count,
-        count(*) filter (where cases.status_code = 'open') as open_case_count
+        count(*) filter (where cases.status_code = 'open') as open_case_count,
+        max({{ local_date('cases.opened_at') }}) as last_case_opened_date
     from cases
     inner join bridge on cases.record_id = bridge.record_id
     group by bridge.customer_key
@@ -73,7 +75,9 @@ customer_service as (
             as satisfaction_answer_count,
         contact_figures.first_contact_resolution_ratio,
         coalesce(case_figures.case_count, 0) as case_count,
-        coalesce(case_figures.open_case_count, 0) as open_case_count
+        coalesce(case_figures.open_case_count, 0) as open_case_count,
+        contact_figures.last_contact_date,
+        case_figures.last_case_opened_date
     from contact_figures
     full join case_figures
         on contact_figures.customer_key = case_figures.customer_key

@@ -3,8 +3,8 @@ with record_months as (
     select * from {{ ref('int_record_months') }}
 ),
 
-activities as (
-    select * from {{ ref('activities') }}
+customer_months as (
+    select * from {{ ref('int_customer_months') }}
 ),
 
 terms as (
@@ -17,52 +17,38 @@ bridge as (
     where customer_key is not null
 ),
 
-by_channel as (
+channel_ranks as (
     select
         bridge.customer_key,
         record_months.channel,
-        sum(record_months.interaction_count) as interaction_count,
-        coalesce(
-            sum(record_months.interaction_count) filter (
-                where activities.kind_code = 'transaction'
-            ), 0
-        ) as transaction_count,
-        coalesce(
-            sum(record_months.total_amount) filter (
-                where activities.direction_code = 'debit'
-            ), 0
-        ) as debit_amount
+        sum(record_months.interaction_count) as interaction_count
     from record_months
     inner join terms
         on
             record_months.month_start
             > {{ add_months(month_start(as_of()), '-terms.trailing_months') }}
     inner join bridge on record_months.record_id = bridge.record_id
-    left join activities on record_months.activity_code = activities.activity_code
     group by bridge.customer_key, record_months.channel
-),
-
-channel_ranks as (
-    select
-        customer_key,
-        channel,
-        interaction_count
-    from by_channel
     qualify
         row_number() over (
-            partition by customer_key
-            order by interaction_count desc, channel asc
+            partition by bridge.customer_key
+            order by
+                sum(record_months.interaction_count) desc, record_months.channel asc
         ) = 1
 ),
 
 totals as (
     select
-        customer_key,
-        sum(interaction_count) as interaction_count,
-        sum(transaction_count) as transaction_count,
-        sum(debit_amount) as debit_amount
-    from by_channel
-    group by customer_key
+        customer_months.customer_key,
+        sum(customer_months.interaction_count) as interaction_count,
+        sum(customer_months.transaction_count) as transaction_count,
+        sum(customer_months.debit_amount) as debit_amount
+    from customer_months
+    inner join terms
+        on
+            customer_months.month_start
+            > {{ add_months(month_start(as_of()), '-terms.trailing_months') }}
+    group by customer_months.customer_key
 ),
 
 customer_years as (

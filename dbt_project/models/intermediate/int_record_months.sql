@@ -8,11 +8,17 @@
     )
 }}
 
+-- depends_on: {{ ref('int_exchange_rates') }}
+
 with interactions as (
     select * from {{ ref('interactions') }}
     {% if is_incremental() %}
         where {{ month_start('business_date') }} in ({{ changed_months() }})
     {% endif %}
+),
+
+exchange_days as (
+    select * from {{ ref('int_exchange_days') }}
 ),
 
 unit_costs as (
@@ -27,9 +33,17 @@ record_months as (
         interactions.activity_code,
         interactions.category_code,
         count(*) as interaction_count,
-        sum(interactions.amount) as total_amount,
-        coalesce(sum(unit_costs.unit_cost_amount), 0) as cost_to_serve_amount
+        sum(
+            {{ in_own_currency('interactions.amount', 'interactions.currency_code') }}
+        ) as total_amount,
+        coalesce(sum(unit_costs.unit_cost_amount), 0) as cost_to_serve_amount,
+        coalesce(sum(interactions.satisfaction_score), 0) as satisfaction_score,
+        count(interactions.satisfaction_score) as satisfaction_answer_count
     from interactions
+    left join exchange_days
+        on
+            interactions.currency_code = exchange_days.currency_code
+            and interactions.business_date = exchange_days.on_date
     left join unit_costs
         on
             interactions.channel = unit_costs.channel

@@ -1,4 +1,10 @@
 -- One row per customer and month in which the customer had a balance or an interaction.
+{%- set balance_parts = [
+    'deposit_interest_amount',
+    'loan_interest_amount',
+    'expected_loss_amount',
+    'capital_charge_amount',
+] %}
 with account_contributions as (
     select * from {{ ref('int_account_contributions') }}
 ),
@@ -7,13 +13,8 @@ account_owners as (
     select * from {{ ref('int_account_owners') }}
 ),
 
-record_months as (
-    select * from {{ ref('int_record_months') }}
-),
-
-bridge as (
-    select * from {{ source('identity', 'customer_identity') }}
-    where customer_key is not null
+customer_months as (
+    select * from {{ ref('int_customer_months') }}
 ),
 
 -- Decimal before it is summed up: doubles add up otherwise in another order.
@@ -21,80 +22,68 @@ from_balances as (
     select
         account_owners.customer_key,
         account_contributions.month_start,
+    {%- for part in balance_parts %}
         sum(
             cast(
-                account_contributions.deposit_interest_amount
+                account_contributions.{{ part }}
                 * account_owners.owner_share_ratio as decimal(28, 8)
             )
-        )
-            as deposit_interest_amount,
-        sum(
-            cast(
-                account_contributions.loan_interest_amount
-                * account_owners.owner_share_ratio as decimal(28, 8)
-            )
-        )
-            as loan_interest_amount,
-        sum(
-            cast(
-                account_contributions.expected_loss_amount
-                * account_owners.owner_share_ratio as decimal(28, 8)
-            )
-        )
-            as expected_loss_amount,
-        sum(
-            cast(
-                account_contributions.capital_charge_amount
-                * account_owners.owner_share_ratio as decimal(28, 8)
-            )
-        )
-            as capital_charge_amount
+        ) as {{ part }}
+        {{- "," if not loop.last }}
+    {%- endfor %}
     from account_contributions
     inner join account_owners
         on account_contributions.account_id = account_owners.account_id
     group by account_owners.customer_key, account_contributions.month_start
 ),
 
-from_activities as (
-    select
-        bridge.customer_key,
-        record_months.month_start,
-        sum(
-            case
-                when record_months.activity_code in ('fee', 'penalty_interest')
-                    then record_months.total_amount
-                else 0
-            end
-        ) as fee_amount,
-        sum(record_months.cost_to_serve_amount) as cost_to_serve_amount
-    from record_months
-    inner join bridge on record_months.record_id = bridge.record_id
-    group by bridge.customer_key, record_months.month_start
-),
-
 -- Each part is rounded to the cent once, so that the parts add up to the whole.
 parts as (
     select
-        coalesce(from_balances.customer_key, from_activities.customer_key)
+        coalesce(from_balances.customer_key, customer_months.customer_key)
             as customer_key,
-        coalesce(from_balances.month_start, from_activities.month_start)
+        coalesce(from_balances.month_start, customer_months.month_start)
             as month_start,
         cast(coalesce(from_balances.deposit_interest_amount, 0) as decimal(18, 2))
             as deposit_interest_amount,
         cast(coalesce(from_balances.loan_interest_amount, 0) as decimal(18, 2))
             as loan_interest_amount,
-        cast(coalesce(from_activities.fee_amount, 0) as decimal(18, 2)) as fee_amount,
-        cast(coalesce(from_activities.cost_to_serve_amount, 0) as decimal(18, 2))
+        cast(coalesce(customer_months.fee_amount, 0) as decimal(18, 2)) as fee_amount,
+        cast(coalesce(customer_months.cost_to_serve_amount, 0) as decimal(18, 2))
             as cost_to_serve_amount,
         cast(coalesce(from_balances.expected_loss_amount, 0) as decimal(18, 2))
             as expected_loss_amount,
         cast(coalesce(from_balances.capital_charge_amount, 0) as decimal(18, 2))
             as capital_charge_amount
     from from_balances
-    full join from_activities
+    full join customer_months
         on
-            from_balances.customer_key = from_activities.customer_key
-            and from_balances.month_start = from_activities.month_start
+            from_balances.customer_key = customer_months.customer_key
+            and from_balances.month_start = customer_months.month_start
+),
+
+tax_terms as (
+    select * from {{ ref('tax_terms') }}
+),
+
+taxed as (
+    select
+        parts.*,
+        cast(
+            (
+                parts.deposit_interest_amount
+                + parts.loan_interest_amount
+                + parts.fee_amount
+                - parts.cost_to_serve_amount
+                - parts.expected_loss_amount
+            ) * cast(coalesce(tax_terms.tax_ratio, 0) as decimal(9, 6))
+            as decimal(18, 2)
+        ) as tax_amount
+    from parts
+    left join tax_terms
+        on
+            parts.month_start >= tax_terms.valid_from
+            and parts.month_start < tax_terms.valid_to
 ),
 
 customer_contribution_monthly as (
@@ -106,6 +95,7 @@ customer_contribution_monthly as (
         fee_amount,
         cost_to_serve_amount,
         expected_loss_amount,
+        tax_amount,
         capital_charge_amount,
         cast(
             deposit_interest_amount
@@ -113,10 +103,11 @@ customer_contribution_monthly as (
             + fee_amount
             - cost_to_serve_amount
             - expected_loss_amount
+            - tax_amount
             - capital_charge_amount as decimal(18, 2)
         ) as contribution_amount,
         '{{ var("currency_code") }}' as currency_code
-    from parts
+    from taxed
 )
 
 select * from customer_contribution_monthly

@@ -36,16 +36,7 @@ tier_names as (
 ages as (
     select
         customer_key,
-        cast(
-            date_diff('year', birth_date, {{ as_of() }})
-            - case
-                when
-                    strftime(birth_date, '%m%d')
-                    > strftime({{ as_of() }}, '%m%d')
-                    then 1
-                else 0
-            end as integer
-        ) as age_years
+        {{ age_years('birth_date', as_of()) }} as age_years
     from basics
 ),
 
@@ -72,6 +63,33 @@ risk as (
     left join holdings on known.customer_key = holdings.customer_key
 ),
 
+-- What a bank has to know of a customer to serve it, and may not know.
+facts as (
+    {%- for fact in [
+        'full_name', 'sex_code', 'birth_date', 'mobile_phone', 'email_address',
+        'postal_address', 'risk_level_code', 'is_marketing_allowed'
+    ] %}
+        select
+            known.customer_key,
+            {{ loop.index }} as fact_number,
+            '{{ fact }}' as fact_code,
+            basics.{{ fact }} is not null as is_known
+        from known
+        left join basics on known.customer_key = basics.customer_key
+        {{- "\n        union all" if not loop.last }}
+    {%- endfor %}
+),
+
+completeness as (
+    select
+        customer_key,
+        avg(case when is_known then 1.0 else 0.0 end) as completeness_ratio,
+        string_agg(fact_code, ', ' order by fact_number) filter (where not is_known)
+            as missing_facts
+    from facts
+    group by customer_key
+),
+
 customers as (
     select
         known.customer_key,
@@ -94,7 +112,20 @@ customers as (
         cast(coalesce(basics.name_conflict_count, 0) as bigint) as name_conflict_count,
         cast(coalesce(basics.birth_date_conflict_count, 0) as bigint)
             as birth_date_conflict_count,
+        cast(coalesce(basics.mobile_phone_conflict_count, 0) as bigint)
+            as mobile_phone_conflict_count,
+        cast(coalesce(basics.email_address_conflict_count, 0) as bigint)
+            as email_address_conflict_count,
+        cast(coalesce(basics.postal_address_conflict_count, 0) as bigint)
+            as postal_address_conflict_count,
+        completeness.completeness_ratio,
+        completeness.missing_facts,
         coalesce(basics.is_marketing_allowed, false) as is_marketing_allowed,
+        coalesce(basics.is_call_allowed and basics.mobile_phone is not null, false)
+            as is_call_allowed,
+        coalesce(basics.is_email_allowed and basics.email_address is not null, false)
+            as is_email_allowed,
+        activity.preferred_contact_channel,
         cast(coalesce(holdings.open_account_count, 0) as bigint) as open_account_count,
         cast(coalesce(holdings.product_kind_count, 0) as bigint) as product_kind_count,
         holdings.product_kinds,
@@ -148,6 +179,8 @@ customers as (
         coalesce(risk.risk_expires_date > {{ as_of() }}, false)
             as is_risk_level_current,
         risk.revealed_risk_number,
+        holdings.average_risk_number,
+        holdings.investment_ratio,
         -- `greatest` passes over nulls, so the difference is asked first.
         case
             when risk.revealed_risk_number - risk.declared_risk_number is not null
@@ -160,6 +193,8 @@ customers as (
             as first_contact_resolution_ratio,
         cast(coalesce(service.case_count, 0) as bigint) as case_count,
         cast(coalesce(service.open_case_count, 0) as bigint) as open_case_count,
+        service.last_contact_date,
+        service.last_case_opened_date,
         cast(
             coalesce(running_months.trailing_contribution_amount, 0) as decimal(18, 2)
         )
@@ -183,6 +218,7 @@ customers as (
     left join current_tiers on known.customer_key = current_tiers.customer_key
     left join tier_names on current_tiers.tier = tier_names.tier
     left join risk on known.customer_key = risk.customer_key
+    left join completeness on known.customer_key = completeness.customer_key
 )
 
 select * from customers
