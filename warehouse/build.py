@@ -125,12 +125,12 @@ def build(bank: Bank, business_date: date, rules: Rules | None = None) -> Built:
     if current and not same_code:
         _carry_keys(bank, current.id, candidate)
     partitions = believable_partitions(bank, as_of)
-    with _opened(bank, candidate.database) as connection:
+    with open_candidate(bank, candidate.database) as connection:
         changed = _prepare(bank, connection, partitions, as_of, rules)
     runs = DbtRuns(bank, candidate.database, as_of)
     runs.seed()
     runs.run("before_identity")
-    with _opened(bank, candidate.database) as connection:
+    with open_candidate(bank, candidate.database) as connection:
         resolved = resolve(connection, as_of, bank.keys.token, rules)
         write_relationships(connection)
     runs.run("after_identity")
@@ -146,7 +146,8 @@ def build(bank: Bank, business_date: date, rules: Rules | None = None) -> Built:
 
 
 @contextmanager
-def _opened(bank: Bank, database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_candidate(bank: Bank, database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a candidate for writing, with the memory and the threads of the settings."""
     # The same as in profiles.yml: one process may not open a file in two ways.
     with duckdb.connect(
         str(database), config={"storage_compatibility_version": "v1.5.0"}
@@ -169,7 +170,7 @@ def _code_of(bank: Bank, edition_id: str) -> str | None:
 def _carry_keys(bank: Bank, edition_id: str, candidate: Candidate) -> None:
     """Take the keys of the current edition into a candidate that starts empty."""
     base = text_literal(str(bank.editions.folder(edition_id) / DATABASE))
-    with _opened(bank, candidate.database) as connection:
+    with open_candidate(bank, candidate.database) as connection:
         connection.execute(f"attach {base} as earlier (read_only)")
         connection.execute("create schema identity")
         for name in KEPT_TABLES:
@@ -435,7 +436,7 @@ def missing_feeds_of(
 
 def seal(bank: Bank, candidate: Candidate) -> None:
     """Drop the working schemas, so that an edition leans on no file of the lake."""
-    with _opened(bank, candidate.database) as connection:
+    with open_candidate(bank, candidate.database) as connection:
         for schema in WORKING_SCHEMAS:
             connection.execute(f"drop schema if exists {schema} cascade")
         connection.execute("checkpoint")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -50,16 +51,54 @@ class DbtRuns:
         """
         self._hold(self._invoke(["run", *_SELECTIONS[part]]))
 
+    def read_before_identity(self, seeds: Sequence[str]) -> list[str]:
+        """Return those policies that a model before the identity step goes by."""
+        return [s for s in seeds if self._models(f"{s}+,tag:before_identity")]
+
+    def run_after(self, seeds: Sequence[str]) -> None:
+        """Compute anew every model that goes by these policies.
+
+        Raises:
+            BuildFailed: A model failed.
+        """
+        due = [f"{seed}+" for seed in seeds]
+        models = self._models(*due)
+        if models:
+            self._hold(self._invoke(["run", "--full-refresh", "--select", *models]))
+
+    def test_policies(self, seeds: Sequence[str]) -> int:
+        """Run the data tests of these policies alone; return how many there are.
+
+        Raises:
+            GateStopped: A test failed.
+        """
+        return self._tested(["--select", *seeds], may_be_none=True)
+
+    def _models(self, *selections: str) -> list[str]:
+        found = self._invoke(
+            [
+                *("list", "--resource-type", "model", "--output", "name", "--quiet"),
+                *("--select", *selections),
+            ]
+        )
+        self._hold(found)
+        return [str(name) for name in cast("list[str]", found.result)]
+
     def test(self) -> int:
         """Run every data test; return how many there are.
 
         Raises:
             GateStopped: A test failed, or there is none.
         """
-        result = self._invoke(["test", "--exclude-resource-type", "unit_test"])
+        return self._tested([])
+
+    def _tested(self, selection: list[str], *, may_be_none: bool = False) -> int:
+        result = self._invoke(
+            ["test", "--exclude-resource-type", "unit_test", *selection]
+        )
         tests = getattr(result.result, "results", None) or []
         failed = [t for t in tests if t.status in {"fail", "error"}]
-        if failed or not tests or result.exception:
+        if failed or not (tests or may_be_none) or result.exception:
             names = "; ".join(_line(t) for t in failed[:5]) or str(result.exception)
             raise GateStopped(
                 f"edition of {self._as_of}",
