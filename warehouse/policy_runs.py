@@ -87,8 +87,11 @@ def _policy_of(file: Path) -> str:
 
 
 def _header(file: Path) -> list[str]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        return next(csv.reader(stream), [])
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            return next(csv.reader(stream), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SettingsError(str(file), f"is no CSV in UTF-8: {error}") from None
 
 
 def _not_to_be_tried(names: Sequence[str]) -> SettingsError:
