@@ -85,6 +85,14 @@ def test_a_customer_is_explained_to_its_last_record(home: Home) -> None:
         "select scheme_code || ' ' || segment_code || ': ' || evidence "
         f"from mart.segments where customer_key = '{key}' order by scheme_code"
     )
+    signals = home.rows(
+        "select 'signal ' || signal_code || ' (' || subject || '), ' "
+        "|| round(score, 2) || ': ' || evidence from mart.customer_signals "
+        f"where customer_key = '{key}' "
+        "order by is_warning desc, score desc, subject"
+    )
+    assert signals
+    told += signals
     assert found["notes"][-len(told) :] == [note for (note,) in told]
 
 

@@ -74,6 +74,20 @@ def test_the_policies_as_they_stand_move_nothing(home: Home) -> None:
     assert all(earlier == after for earlier, after in figures.values())
 
 
+def test_a_file_of_another_encoding_or_name_is_refused(
+    home: Home, tmp_path: Path
+) -> None:
+    path = tmp_path / "unit_costs.csv"
+    path.write_bytes("渠道,单价".encode("gb18030"))
+    renamed = tmp_path / "prices.csv"
+    shutil.copyfile(SEEDS / "unit_costs.csv", renamed)
+    for file, part in ((path, "is no CSV in UTF-8"), (renamed, "named like no policy")):
+        done = home.run("policy", "preview", str(file))
+        assert done.returncode != 0
+        assert part in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "change", "part"),
     [
@@ -99,20 +113,6 @@ def test_the_policies_as_they_stand_move_nothing(home: Home) -> None:
         ),
     ],
 )
-def test_a_file_of_another_encoding_or_name_is_refused(
-    home: Home, tmp_path: Path
-) -> None:
-    path = tmp_path / "unit_costs.csv"
-    path.write_bytes("渠道,单价".encode("gb18030"))
-    renamed = tmp_path / "prices.csv"
-    shutil.copyfile(SEEDS / "unit_costs.csv", renamed)
-    for file, part in ((path, "is no CSV in UTF-8"), (renamed, "named like no policy")):
-        done = home.run("policy", "preview", str(file))
-        assert done.returncode != 0
-        assert part in done.stderr
-        assert "Traceback" not in done.stderr
-
-
 def test_a_file_that_is_no_policy_is_refused_and_says_why(
     home: Home, tmp_path: Path, name: str, change: Callable[[str], str], part: str
 ) -> None:
