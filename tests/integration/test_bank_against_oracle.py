@@ -218,7 +218,7 @@ def test_ledger_positions_are_right_to_the_cent(bank: Judged) -> None:
     found = bank.keyed(
         "ledger_positions", "month_start", "product_kind_code", "held_currency_code"
     )
-    due = {}
+    due: dict[tuple[Any, ...], Row] = {}
     for month in bank.ledger.months:
         if bank.ledger.told_days(month):
             due |= _positions_of(bank.ledger, month)
@@ -406,8 +406,8 @@ def test_branch_months_are_held_against_the_same_month_a_year_before(
             held += before is not None
     assert held > 10
     for column in MONTH_BEFORE:
-        before = [r[f"year_before_{column}"] for r in found.values()]
-        assert any(v is not None for v in before), column
+        earlier = [r[f"year_before_{column}"] for r in found.values()]
+        assert any(v is not None for v in earlier), column
     assert any(r["contribution_amount_change_ratio"] for r in found.values())
 
 
