@@ -23,12 +23,36 @@ account_owners as (
     select * from {{ ref('int_account_owners') }}
 ),
 
+account_balances as (
+    select * from {{ ref('int_account_balances') }}
+),
+
 held as (
     select distinct
         account_owners.customer_key,
         accounts.product_kind_code
     from account_owners
     inner join accounts on account_owners.account_id = accounts.account_id
+),
+
+overdue as (
+    select
+        account_id,
+        overdue_days
+    from account_balances
+    qualify
+        row_number() over (
+            partition by account_id
+            order by business_date desc
+        ) = 1
+),
+
+behind as (
+    select distinct account_owners.customer_key
+    from account_owners
+    inner join accounts on account_owners.account_id = accounts.account_id
+    inner join overdue on accounts.account_id = overdue.account_id
+    where accounts.side_code = 'loan' and overdue.overdue_days > 0
 ),
 
 alike as (
@@ -58,7 +82,8 @@ shares as (
     group by alike.tier, alike.life_stage_code, held.product_kind_code
 ),
 
--- An investment is offered only to whom a questionnaire that holds allows it.
+-- An investment is offered only to whom a questionnaire that holds allows it, credit to
+-- nobody who is a minor or behind with a loan.
 offered as (
     select
         alike.customer_key,
@@ -77,6 +102,7 @@ offered as (
         on
             alike.customer_key = held.customer_key
             and shares.product_kind_code = held.product_kind_code
+    left join behind on alike.customer_key = behind.customer_key
     where
         held.customer_key is null
         and (
@@ -88,7 +114,8 @@ offered as (
             )
         )
         and not (
-            alike.life_stage_code = 'minor' and product_terms.group_code = 'borrowing'
+            product_terms.group_code = 'borrowing'
+            and (alike.life_stage_code = 'minor' or behind.customer_key is not null)
         )
 ),
 
