@@ -11,3 +11,36 @@
             )
     end
 {%- endmacro %}
+
+{#- An amount times the days from first_date until before end_date, in the bank's currency
+    at the rate of each day, null where no rate is known. The days of both are joined as
+    at_first and at_end (join_exchange_ends). -#}
+{% macro days_in_own_currency(amount, piece) -%}
+    case
+        when {{ piece }}.currency_code = '{{ var("currency_code") }}'
+            then cast(
+                {{ amount }}
+                * {{ days_between(piece ~ '.first_date', piece ~ '.end_date') }}
+                as decimal(28, 4)
+            )
+        else
+            cast(
+                cast({{ amount }} as double)
+                * cast(
+                    at_end.earlier_ratio_days - at_first.earlier_ratio_days as double
+                ) as decimal(28, 4)
+            )
+    end
+{%- endmacro %}
+
+{#- The days of exchange_days that a piece of time begins and ends on. -#}
+{% macro join_exchange_ends(piece) -%}
+    left join exchange_days as at_first
+        on
+            {{ piece }}.currency_code = at_first.currency_code
+            and {{ piece }}.first_date = at_first.on_date
+    left join exchange_days as at_end
+        on
+            {{ piece }}.currency_code = at_end.currency_code
+            and {{ piece }}.end_date = at_end.on_date
+{%- endmacro %}

@@ -40,22 +40,8 @@ valued as (
         pieces.month_start,
         pieces.interest_rate,
         {{ days_between('pieces.first_date', 'pieces.end_date') }} as day_count,
-        case
-            when pieces.currency_code = '{{ var("currency_code") }}'
-                then cast(
-                    pieces.balance_amount
-                    * {{ days_between('pieces.first_date', 'pieces.end_date') }}
-                    as decimal(28, 4)
-                )
-            else
-                cast(
-                    cast(pieces.balance_amount as double)
-                    * cast(
-                        at_end.earlier_ratio_days - at_first.earlier_ratio_days
-                        as double
-                    ) as decimal(28, 4)
-                )
-        end as balance_day_amount,
+        {{ days_in_own_currency('pieces.balance_amount', 'pieces') }}
+            as balance_day_amount,
         case
             when
                 pieces.end_date < least(
@@ -72,14 +58,7 @@ valued as (
                 )
         end as closing_amount
     from pieces
-    left join exchange_days as at_first
-        on
-            pieces.currency_code = at_first.currency_code
-            and pieces.first_date = at_first.on_date
-    left join exchange_days as at_end
-        on
-            pieces.currency_code = at_end.currency_code
-            and pieces.end_date = at_end.on_date
+    {{ join_exchange_ends('pieces') }}
     left join exchange_days as on_last
         on
             pieces.currency_code = on_last.currency_code

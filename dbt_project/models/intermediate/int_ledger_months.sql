@@ -94,31 +94,9 @@ valued as (
         pieces.product_kind_code,
         pieces.currency_code,
         pieces.month_start,
-        case
-            when pieces.currency_code = '{{ var("currency_code") }}'
-                then cast(
-                    pieces.amount
-                    * {{ days_between('pieces.first_date', 'pieces.end_date') }}
-                    as decimal(28, 4)
-                )
-            else
-                cast(
-                    cast(pieces.amount as double)
-                    * cast(
-                        at_end.earlier_ratio_days - at_first.earlier_ratio_days
-                        as double
-                    ) as decimal(28, 4)
-                )
-        end as amount_days
+        {{ days_in_own_currency('pieces.amount', 'pieces') }} as amount_days
     from pieces
-    left join exchange_days as at_first
-        on
-            pieces.currency_code = at_first.currency_code
-            and pieces.first_date = at_first.on_date
-    left join exchange_days as at_end
-        on
-            pieces.currency_code = at_end.currency_code
-            and pieces.end_date = at_end.on_date
+    {{ join_exchange_ends('pieces') }}
 ),
 
 from_ledger as (

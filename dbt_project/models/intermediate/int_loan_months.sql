@@ -59,45 +59,29 @@ aged as (
 
 owed as (
     select
-        aged.*,
-        {{ days_between('aged.first_date', 'aged.end_date') }} as day_count,
-        case
-            when aged.currency_code = '{{ var("currency_code") }}'
-                then {{ days_between('aged.first_date', 'aged.end_date') }}
-            else
-                cast(
-                    at_end.earlier_ratio_days - at_first.earlier_ratio_days as double
-                )
-        end as ratio_days
+        *,
+        principal_amount * (1.0 - months_paid / cast(duration_months as double))
+            as owed_amount
     from aged
-    left join exchange_days as at_first
-        on
-            aged.currency_code = at_first.currency_code
-            and aged.first_date = at_first.on_date
-    left join exchange_days as at_end
-        on
-            aged.currency_code = at_end.currency_code
-            and aged.end_date = at_end.on_date
-    where aged.months_paid < aged.duration_months and aged.first_date < aged.end_date
+    where months_paid < duration_months and first_date < end_date
 ),
 
 loan_months as (
     select
-        loan_id,
-        account_id,
-        loan_state_code,
-        duration_months,
-        currency_code,
-        month_start,
+        owed.loan_id,
+        owed.account_id,
+        owed.loan_state_code,
+        owed.duration_months,
+        owed.currency_code,
+        owed.month_start,
         cast(
-            coalesce(
-                principal_amount
-                * (1.0 - months_paid / cast(duration_months as double))
-                * ratio_days, 0
-            ) as decimal(28, 4)
+            coalesce({{ days_in_own_currency('owed.owed_amount', 'owed') }}, 0)
+            as decimal(28, 4)
         ) as balance_day_amount,
-        cast(day_count as bigint) as day_count
+        cast({{ days_between('owed.first_date', 'owed.end_date') }} as bigint)
+            as day_count
     from owed
+    {{ join_exchange_ends('owed') }}
 )
 
 select * from loan_months
