@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from identity.decisions import Decision
+from ingestion.artefacts import digest_of, write_json
 from ingestion.errors import SettingsError
 
 DEFAULT_MODEL = Path(__file__).with_name("models") / "default.json"
@@ -36,17 +37,11 @@ class LinkageModel:
     @property
     def version(self) -> str:
         """A digest of all that a score depends on."""
-        content = {k: v for k, v in asdict(self).items() if k != "training"}
-        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return digest_of({k: v for k, v in asdict(self).items() if k != "training"})
 
     def save(self, path: Path) -> None:
         """Write the artefact, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
-        part = path.with_suffix(".part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        write_json(path, asdict(self))
 
 
 def load_model(path: Path = DEFAULT_MODEL) -> LinkageModel:

@@ -13,9 +13,11 @@ from ingestion.contract import Contract, load_contracts
 from ingestion.errors import SettingsError
 from ingestion.lake import Lake
 from ingestion.tokens import Keys, load_keys
+from warehouse.attrition_model import AttritionModel, load_attrition_model
 from warehouse.editions import Editions
 from warehouse.ledger import Ledger
 from warehouse.settings import PROJECT, Settings, load_settings
+from warehouse.shelf import Shelf
 
 SHIPPED_CONTRACTS = PROJECT / "ingestion" / "contracts"
 DBT_PROJECT = PROJECT / "dbt_project"
@@ -66,9 +68,22 @@ class Bank:
         return load_keys(self.settings.key_file)
 
     @property
-    def models(self) -> Path:
-        """The folder of the bank's own linkage models, one folder a version."""
-        return self.settings.home / "identity" / "models"
+    def linkage_models(self) -> Shelf:
+        """The bank's own linkage models."""
+        folder = self.settings.home / "identity" / "models"
+        return Shelf(folder, "passbook identity train")
+
+    @property
+    def attrition_models(self) -> Shelf:
+        """The bank's own attrition models."""
+        folder = self.settings.home / "attrition" / "models"
+        return Shelf(folder, "passbook attrition train")
+
+    @property
+    def attrition_model(self) -> AttritionModel | None:
+        """The attrition model in use; a bank that trained none has none."""
+        own = self.attrition_models.current
+        return load_attrition_model(own) if own else None
 
     @property
     def decisions(self) -> Decisions:
@@ -78,8 +93,7 @@ class Bank:
     @property
     def identity_rules(self) -> Rules:
         """What says who is who: the bank's own model or the shipped one, decisions."""
-        own = self.models / "current" / "model.json"
-        model = load_model(own if own.exists() else DEFAULT_MODEL)
+        model = load_model(self.linkage_models.current or DEFAULT_MODEL)
         return Rules(model, tuple(self.decisions.in_force()), self.code_version)
 
     @cached_property

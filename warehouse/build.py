@@ -21,6 +21,7 @@ from identity.resolve import KEPT_TABLES, Resolved, resolve, write_relationships
 from ingestion.contract import Feed
 from ingestion.errors import BuildFailed
 from ingestion.identifiers import quoted, text_literal
+from warehouse.attrition_model import AttritionModel
 from warehouse.bank import Bank
 from warehouse.dbt_runs import DbtRuns
 from warehouse.editions import DATABASE, Candidate, Edition
@@ -97,8 +98,11 @@ def unchanged_edition(bank: Bank, business_date: date) -> Edition | None:
     path = bank.editions.folder(current.id) / DATABASE
     with duckdb.connect(str(path), read_only=True) as connection:
         loaded = _loaded(connection)
-        rules = connection.execute("select identity_rules from ops.build").fetchall()
-    if rules != [(bank.identity_rules.version,)]:
+        rules = connection.execute(
+            "select identity_rules, attrition_model from ops.build"
+        ).fetchall()
+    forecast = bank.attrition_model
+    if rules != [(bank.identity_rules.version, forecast and forecast.version)]:
         return None
     partitions = believable_partitions(bank, date.fromisoformat(current.as_of))
     return current if loaded == set(partitions) else None
@@ -204,20 +208,24 @@ def _prepare(
     for schema in ("ops", "identity", *reversed(WORKING_SCHEMAS)):
         connection.execute(f"create schema if not exists {schema}")
     changed = _changed(connection, partitions)
+    forecast = bank.attrition_model
     _write_partitions(connection, "loaded_partitions", partitions)
     _write_partitions(connection, "changed_partitions", changed)
     connection.execute(
         "create or replace table ops.build as select "
         "? as code_version, cast(? as date) as as_of_date, ? as timezone, "
-        "? as currency_code, ? as identity_rules",
+        "? as currency_code, ? as identity_rules, "
+        "cast(? as varchar) as attrition_model",
         [
             bank.code_version,
             as_of,
             bank.settings.timezone,
             bank.settings.currency,
             rules.version,
+            forecast and forecast.version,
         ],
     )
+    _write_forecast(connection, forecast)
     _write_outcomes(bank, connection)
     _write_rejects(bank, connection, as_of)
     for contract in bank.shipped.values():
@@ -225,6 +233,35 @@ def _prepare(
             _write_raw_view(bank, connection, feed, partitions, changed)
     _normalise(bank, connection)
     return len(changed)
+
+
+def _write_forecast(
+    connection: duckdb.DuckDBPyConnection, forecast: AttritionModel | None
+) -> None:
+    """Write the attrition model, one row a feature, and its terms; none, no row."""
+    connection.execute(
+        "create or replace table ops.attrition_model (feature_code varchar, "
+        "mean_value double, scale_value double, coefficient double)"
+    )
+    connection.execute(
+        "create or replace table ops.attrition_terms (model_version varchar, "
+        "intercept double, alarm_probability double, horizon_months integer)"
+    )
+    if forecast is None:
+        return
+    connection.executemany(
+        "insert into ops.attrition_model values (?, ?, ?, ?)",
+        [list(asdict(f).values()) for f in forecast.features],
+    )
+    connection.execute(
+        "insert into ops.attrition_terms values (?, ?, ?, ?)",
+        [
+            forecast.version,
+            forecast.intercept,
+            forecast.alarm_probability,
+            forecast.horizon_months,
+        ],
+    )
 
 
 def _changed(

@@ -14,6 +14,7 @@ import typer
 from ingestion.errors import NotReady, PassbookError, SettingsError
 from warehouse.answers import AsJson, answer
 from warehouse.bank import Bank, open_bank
+from warehouse.cli_attrition import attrition_app
 from warehouse.cli_identity import explain, identity_app
 from warehouse.cli_policy import policy_app
 from warehouse.ledger import Outcome
@@ -28,6 +29,7 @@ contract_app = typer.Typer(no_args_is_help=True, help="Read and judge contracts.
 app.add_typer(contract_app, name="contract")
 app.add_typer(identity_app, name="identity")
 app.add_typer(policy_app, name="policy")
+app.add_typer(attrition_app, name="attrition")
 app.command()(explain)
 
 Dated = Annotated[str, typer.Option("--date", help="Business date, YYYY-MM-DD.")]

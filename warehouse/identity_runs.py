@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from ingestion.sessions import in_memory
 from warehouse.bank import Bank
 from warehouse.build import build
 from warehouse.editions import DATABASE, Candidate
+from warehouse.shelf import MODEL
 
 
 @contextmanager
@@ -68,8 +68,8 @@ def train_model(bank: Bank, truth: Path | None) -> tuple[Trained, Path]:
         as_of = connection.execute("select as_of_date from ops.build").fetchall()[0][0]
         name = f"edition of {as_of}"
         trained = train(connection, has_truth=truth is not None, name=name)
-    folder = bank.models / trained.model.version
-    trained.model.save(folder / "model.json")
+    folder = bank.linkage_models.folder / trained.model.version
+    trained.model.save(folder / MODEL)
     trained.save_charts(folder)
     return trained, folder
 
@@ -80,16 +80,11 @@ def use_model(bank: Bank, version: str) -> LinkageModel:
     Raises:
         SettingsError: There is no such model.
     """
-    link = bank.models / "current"
     if version == "default":
-        link.unlink(missing_ok=True)
+        bank.linkage_models.drop()
         return bank.identity_rules.model
-    model = model_of(bank, version)
-    part = bank.models / f".current-{os.getpid()}"
-    part.unlink(missing_ok=True)
-    part.symlink_to(version)
-    part.replace(link)
-    return model
+    bank.linkage_models.use(version)
+    return model_of(bank, version)
 
 
 def model_of(bank: Bank, version: str) -> LinkageModel:
@@ -98,16 +93,7 @@ def model_of(bank: Bank, version: str) -> LinkageModel:
     Raises:
         SettingsError: There is none.
     """
-    path = bank.models / version / "model.json"
-    if not path.is_file():
-        saved = sorted(p.parent.name for p in bank.models.glob("*/model.json"))
-        raise SettingsError(
-            version,
-            "is no saved model",
-            expected=", ".join(s for s in saved if s != "current") or "none is saved",
-            remedy="Run: passbook identity train",
-        )
-    return load_model(path)
+    return load_model(bank.linkage_models.path(version))
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = Path(sys.executable).with_name("passbook")
+DBT = COMMAND.with_name("dbt")
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,27 @@ def tables(home: Home) -> dict[str, list[tuple[object, ...]]]:
         for schema, table in names
         if (schema, table) not in timed
     }
+
+
+def run_dbt(
+    database: Path, as_of: date, folder: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run dbt on a database as a build does; what it writes lies in `folder`."""
+    variables = {
+        "as_of_date": as_of.isoformat(),
+        "candidate_path": str(database),
+        "memory": "1GB",
+        "threads": 2,
+    }
+    return subprocess.run(
+        [
+            *(DBT, *arguments),
+            *("--project-dir", PROJECT / "dbt_project"),
+            *("--profiles-dir", PROJECT / "dbt_project"),
+            *("--target-path", folder / "target", "--log-path", folder / "logs"),
+            *("--vars", json.dumps(variables), "--no-version-check"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )

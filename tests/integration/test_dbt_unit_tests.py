@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.bank_runs import PROJECT
+from tests.integration.bank_runs import run_dbt
 from tests.integration.oracle import AS_OF, straight_bank
 
-DBT = Path(sys.executable).with_name("dbt")
 FEWEST_TESTS = 35
 CALCULATING_LAYERS = {"intermediate", "marts", "ops"}
 
@@ -32,23 +28,8 @@ class UnitTested:
 def unit_tested(tmp_path_factory: pytest.TempPathFactory) -> UnitTested:
     bank = straight_bank(tmp_path_factory.getbasetemp())
     folder = tmp_path_factory.mktemp("dbt")
-    variables = {
-        "as_of_date": AS_OF.isoformat(),
-        "candidate_path": str(bank.candidate),
-        "memory": "1GB",
-        "threads": 2,
-    }
-    done = subprocess.run(
-        [
-            *(DBT, "test", "--select", "resource_type:unit_test"),
-            *("--project-dir", PROJECT / "dbt_project"),
-            *("--profiles-dir", PROJECT / "dbt_project"),
-            *("--target-path", folder / "target", "--log-path", folder / "logs"),
-            *("--vars", json.dumps(variables), "--no-version-check"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_dbt(
+        bank.candidate, AS_OF, folder, "test", "--select", "resource_type:unit_test"
     )
     found = folder / "target" / "run_results.json"
     assert found.exists(), done.stdout

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import csv
+import json
+import math
+import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from tests.integration.bank_runs import PROJECT, Home, tables
+from tests.integration.bank_runs import PROJECT, Home, run_dbt, tables
+from warehouse.attrition import Panel, read_panel, train
+from warehouse.attrition_model import load_attrition_model
 
 EXTRACTS = PROJECT.parent / "shared" / "data" / "eagle_bank"
 CONTRACTS = PROJECT / "docs" / "onboarding" / "eagle_bank" / "contracts"
@@ -184,3 +191,193 @@ def test_the_bank_was_onboarded_without_code() -> None:
     assert files
     assert {p.suffix for p in files} <= {".yaml", ".md"}
     assert duckdb.__version__ == "1.5.5"
+
+
+# The forecast of attrition
+
+
+@dataclass(frozen=True)
+class Futures:
+    """What is forecast from the bank's months, with the future that came and another.
+
+    In the other, what each customer did after `month` is what somebody else did.
+    """
+
+    month: date
+    features: list[tuple[object, ...]]
+    other_features: list[tuple[object, ...]]
+    panel: Panel
+    other_panel: Panel
+
+
+SHUFFLED = """
+create temp table swapped as
+with chosen as (
+    select customer_key, row_number() over (order by hash(customer_key)) as number,
+        count(*) over () as n
+    from mart.profile_history
+    where month_start = $month and deposit_balance_amount >= 5000
+)
+select one.customer_key, other.customer_key as other_key
+from chosen as one inner join chosen as other on other.number = one.number % one.n + 1;
+
+create temp table standing as
+select customer_key, max(deposit_balance_amount) filter (where month_start = $month)
+    as deposit, sum(interaction_count) as count
+from mart.profile_history
+where month_start between $month - to_months(2) and $month
+group by all;
+
+create temp table futures as
+select mine.customer_key, mine.month_start, its.* exclude (customer_key, month_start)
+    replace (
+        its.deposit_balance_amount::double * mine_now.deposit / its_now.deposit
+            as deposit_balance_amount,
+        its.interaction_count::double * mine_now.count / its_now.count
+            as interaction_count
+    )
+from mart.profile_history as mine
+inner join swapped on mine.customer_key = swapped.customer_key
+inner join mart.profile_history as its
+    on its.customer_key = swapped.other_key and its.month_start = mine.month_start
+inner join standing as mine_now on mine_now.customer_key = mine.customer_key
+inner join standing as its_now on its_now.customer_key = its.customer_key
+where mine.month_start > $month;
+
+create or replace table mart.profile_history as
+select history.* replace (
+    deposit_balance_amount::double as deposit_balance_amount,
+    interaction_count::double as interaction_count
+)
+from mart.profile_history as history
+anti join futures on history.customer_key = futures.customer_key
+    and history.month_start = futures.month_start
+union all by name
+from futures;
+"""
+
+
+def _panel_until(database: Path, month: date) -> tuple[list[tuple[object, ...]], Panel]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        features = connection.execute(
+            "from intermediate.int_attrition_features where month_start <= ? "
+            "order by month_start, customer_key",
+            [month],
+        ).fetchall()
+        panel = read_panel(connection)
+    return features, panel.of([m for m in panel.months if m <= month])
+
+
+@pytest.fixture(scope="module")
+def futures(eagle: Home, tmp_path_factory: pytest.TempPathFactory) -> Futures:
+    month = date(2013, 10, 1)
+    folder = tmp_path_factory.mktemp("futures")
+    other = folder / "bank.duckdb"
+    shutil.copy(eagle.database, other)
+    with duckdb.connect(str(other)) as connection:
+        for statement in SHUFFLED.split(";\n"):
+            if statement.strip():
+                connection.execute(statement.replace("$month", f"date '{month}'"))
+    as_of = date.fromisoformat(NIGHT)
+    done = run_dbt(other, as_of, folder, "run", "--select", "int_attrition_features")
+    assert done.returncode == 0, done.stdout
+    return Futures(
+        month,
+        *(
+            part
+            for pair in zip(
+                _panel_until(eagle.database, month),
+                _panel_until(other, month),
+                strict=True,
+            )
+            for part in pair
+        ),
+    )
+
+
+def test_features_of_a_month_are_not_moved_by_its_future(futures: Futures) -> None:
+    assert len(futures.features) > 3_000
+    assert futures.features == futures.other_features
+
+
+def test_a_forecast_gains_nothing_when_the_future_is_shuffled(futures: Futures) -> None:
+    """The same people are lost in as great a number, but it was somebody else's lot."""
+    judged = train(futures.panel, "the bank", 1).judgements[0]
+    shuffled = train(futures.other_panel, "another future", 1).judgements[0]
+    lost = int(futures.panel.of([futures.month]).lost.sum())
+    assert lost > 100
+    other_lost = int(futures.other_panel.of([futures.month]).lost.sum())
+    assert other_lost == pytest.approx(lost, abs=2)
+    assert judged.auc > 0.75
+    assert judged.first_tenth_lift > 2.5
+    # Three standard errors of an AUC of one half.
+    assert abs(shuffled.auc - 0.5) < 3 / math.sqrt(12 * lost)
+    assert shuffled.first_tenth_lift < 1.8
+
+
+@pytest.fixture(scope="module")
+def forecasting(eagle: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same bank, a night after it has trained a forecast."""
+    root = tmp_path_factory.mktemp("forecasting") / "home"
+    shutil.copytree(eagle.root, root, symlinks=True)
+    home = _home(root, eagle.key_file)
+    home.must("attrition", "train", "--use")
+    home.must("night", "--date", NIGHT, "--skip-landing")
+    return home
+
+
+def test_a_forecast_beats_the_rule_out_of_time(forecasting: Home) -> None:
+    told = json.loads(forecasting.must("attrition", "train", "--json"))[0]
+    model, rule = told["judgements"]
+    assert (model["score"], rule["score"]) == ("model", "rule")
+    assert model["auc"] > rule["auc"] + 0.2
+    assert model["first_tenth_lift"] > 2 * rule["first_tenth_lift"]
+    assert model["coverage_ratio"] > rule["coverage_ratio"]
+    assert told["judged_losses"] > 100
+    assert told["judged_after_months"][-7:] < told["judged_months"][:7]
+    folder = Path(told["folder"])
+    assert (folder / "model.json").resolve().is_file()
+    assert {p.name for p in folder.glob("*.png")} == {"calibration.png", "lift.png"}
+
+
+def test_signals_are_what_the_saved_model_forecasts(forecasting: Home) -> None:
+    path = forecasting.root / "attrition" / "models" / "current" / "model.json"
+    model = load_attrition_model(path)
+    codes = [f.feature_code for f in model.features]
+    rows = forecasting.rows(
+        f"select customer_key, {', '.join(codes)} from "
+        "intermediate.int_attrition_features where month_start = '2014-02-01'"
+    )
+    due = {}
+    for key, *values in rows:
+        weight = model.intercept + sum(
+            f.coefficient * (float(v) - f.mean_value) / f.scale_value  # type: ignore[arg-type]
+            for f, v in zip(model.features, values, strict=True)
+        )
+        chance = 1 / (1 + math.exp(-weight))
+        if chance >= model.alarm_probability:
+            due[key] = pytest.approx(chance, abs=1e-9)
+    found = forecasting.rows(
+        "select customer_key, score, evidence from mart.customer_signals "
+        "where signal_code = 'attrition_forecast'"
+    )
+    assert 50 < len(due) < len(rows) / 3
+    assert {key: score for key, score, _ in found} == due
+    told = f"months (model {model.version})"
+    assert all(told in str(evidence) for *_, evidence in found)
+
+
+def test_a_bank_without_a_forecast_has_the_rule_alone(
+    eagle: Home, forecasting: Home
+) -> None:
+    raised = "select distinct signal_code from mart.customer_signals"
+    both = {("attrition",), ("attrition_forecast",)}
+    assert both & set(eagle.rows(raised)) == {("attrition",)}
+    assert both & set(forecasting.rows(raised)) == both
+
+
+def test_an_unknown_forecast_is_refused(forecasting: Home) -> None:
+    refused = forecasting.run("attrition", "use", "nosuch")
+    assert refused.returncode == 2
+    assert "is no saved model" in refused.stderr
+    assert "passbook attrition train" in refused.stderr

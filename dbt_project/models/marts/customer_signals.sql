@@ -1,7 +1,7 @@
 -- One row per customer, signal and subject that the signal is raised for.
 {%- set parts = [
-    'int_signals_attrition', 'int_signals_accounts', 'int_signals_behaviour',
-    'int_signals_products',
+    'int_signals_attrition', 'int_signals_forecast', 'int_signals_accounts',
+    'int_signals_behaviour', 'int_signals_products',
 ] %}
 with raised as (
     {%- for part in parts %}

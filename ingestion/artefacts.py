@@ -1,0 +1,24 @@
+"""Files that are written whole or not at all, and named by what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an object as JSON, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """Return twelve hexadecimal digits that stand for an object."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
