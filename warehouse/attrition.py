@@ -71,12 +71,8 @@ def read_panel(connection: duckdb.DuckDBPyConnection) -> Panel:
     """Return the panel of an edition, which the connection sees by its schemas."""
     rows = connection.execute(_PANEL).df()
     rows["month_start"] = rows["month_start"].dt.date
-    horizon = connection.execute(
-        "select cast(term_value as integer) from policy.signal_terms cross join "
-        "ops.build where term_code = 'attrition_months' "
-        "and as_of_date >= valid_from and as_of_date < valid_to"
-    ).fetchall()[0][0]
-    return Panel(rows, horizon)
+    horizon = rows.pop("horizon_months")
+    return Panel(rows, int(horizon.max()) if len(rows) else 1)
 
 
 @dataclass(frozen=True)

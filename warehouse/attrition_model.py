@@ -29,8 +29,8 @@ class Feature:
 class AttritionModel:
     """What forecasts attrition; a model is never changed, only replaced.
 
-    The chance is that of losing the deposits, or most of them, within `horizon_months`
-    (sql/attrition_panel.sql). At `alarm_probability` or above the signal is raised.
+    The chance is that of being lost within `horizon_months` (mart.attrition_months). At
+    `alarm_probability` or above the signal is raised.
     `training` says on what it was fitted and how it was judged.
     """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from ingestion.identifiers import quoted, text_literal
 from warehouse.attrition_model import AttritionModel
 from warehouse.bank import Bank
 from warehouse.dbt_runs import DbtRuns
-from warehouse.editions import DATABASE, Candidate, Edition
+from warehouse.editions import DATABASE, METRICS, Candidate, Edition
 from warehouse.stations import check_of
 
 # Reading one feed as it stood on the day of another: a changed partition of the first
@@ -138,6 +139,7 @@ def build(bank: Bank, business_date: date, rules: Rules | None = None) -> Built:
         resolved = resolve(connection, as_of, bank.keys.token, rules)
         write_relationships(connection)
     runs.run("after_identity")
+    shutil.copy(runs.semantic_manifest, candidate.folder / METRICS)
     return Built(
         candidate,
         as_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -13,7 +13,7 @@ import typer
 
 from ingestion.errors import NotReady, PassbookError, SettingsError
 from warehouse.answers import AsJson, answer
-from warehouse.bank import Bank, open_bank
+from warehouse.bank import open_bank
 from warehouse.cli_attrition import attrition_app
 from warehouse.cli_identity import explain, identity_app
 from warehouse.cli_policy import policy_app
@@ -335,7 +335,7 @@ def sql(
     """Ask the current edition a question."""
     import duckdb
 
-    path = _current_database(open_bank())
+    path = open_bank().editions.published_database()
     with duckdb.connect(str(path), read_only=True) as connection:
         # Reading only: a query may not reach for files beside the edition.
         connection.execute("set enable_external_access = false")
@@ -348,14 +348,38 @@ def sql(
     answer(rows, as_json, "")
 
 
-def _current_database(bank: Bank) -> Path:
-    from warehouse.editions import DATABASE
+@app.command()
+def metric(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Metrics; all are listed if none.")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", help="day to year, or a dimension; may be repeated."),
+    ] = None,
+    since: Annotated[str, typer.Option("--from", help="First day.")] = "",
+    until: Annotated[str, typer.Option("--to", help="Last day.")] = "",
+    show_sql: Annotated[
+        bool, typer.Option("--sql", help="Print the query instead of its answer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Answer with the figures that everyone quotes, or list them."""
+    from warehouse.metrics import Metrics, Question
 
-    if bank.editions.current() is None:
-        raise SettingsError(
-            "sql", "there is no edition yet", remedy="Run: passbook night --date DATE"
-        )
-    return bank.editions.current_link.resolve() / DATABASE
+    metrics = Metrics(open_bank())
+    if not names:
+        answer(metrics.all(), as_json, "metrics")
+        return
+    question = Question(names, by or (), _moment(since), _moment(until))
+    if show_sql:
+        typer.echo(metrics.sql(question))
+        return
+    answer(metrics.answer(question), as_json, "")
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.combine(_day(text), time()) if text else None
 
 
 @app.command()

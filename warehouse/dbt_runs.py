@@ -39,6 +39,11 @@ class DbtRuns:
         self._as_of = as_of
         self._parsed: dbtRunner | None = None
 
+    @property
+    def semantic_manifest(self) -> Path:
+        """What dbt wrote of the project's metrics when it parsed it."""
+        return self._folder / "target" / "semantic_manifest.json"
+
     def seed(self) -> None:
         """Load the policies."""
         self._hold(self._invoke(["seed", "--full-refresh"]))

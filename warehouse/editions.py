@@ -24,6 +24,8 @@ import duckdb
 from ingestion.errors import GateStopped, NotReady, SettingsError
 
 DATABASE = "bank.duckdb"
+# Beside it: what its metrics are, as dbt tells them.
+METRICS = "metrics.json"
 NOTE = "edition.json"
 BASE = "base.txt"
 
@@ -79,6 +81,29 @@ class Editions:
         if not self.current_link.is_symlink():
             return None
         return self._read(self.current_link.resolve().name)
+
+    def published(self) -> Edition:
+        """Return the edition that analysts read.
+
+        Raises:
+            SettingsError: There is none yet.
+        """
+        edition = self.current()
+        if edition is None:
+            raise SettingsError(
+                "editions",
+                "there is no edition yet",
+                remedy="Run: passbook night --date DATE",
+            )
+        return edition
+
+    def published_database(self) -> Path:
+        """Return its file, by a path that no later edition takes.
+
+        Raises:
+            SettingsError: There is none yet.
+        """
+        return self.folder(self.published().id) / DATABASE
 
     def all(self) -> list[Edition]:
         """Return every edition, oldest first."""

@@ -25,7 +25,7 @@ from ingestion.identifiers import text_literal
 from ingestion.sessions import in_memory
 from warehouse.bank import Bank
 from warehouse.build import build
-from warehouse.editions import DATABASE, Candidate
+from warehouse.editions import Candidate
 from warehouse.shelf import MODEL
 
 
@@ -36,9 +36,7 @@ def current_edition(bank: Bank) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises:
         SettingsError: There is no edition yet.
     """
-    if bank.editions.current() is None:
-        raise _no_edition()
-    path = bank.editions.current_link.resolve() / DATABASE
+    path = bank.editions.published_database()
     with in_memory(bank.settings.home / "spill") as connection:
         connection.execute(f"set memory_limit = {text_literal(bank.settings.memory)}")
         connection.execute(f"set threads = {bank.settings.threads}")
@@ -123,13 +121,11 @@ def preview(bank: Bank, model: LinkageModel | None = None) -> Preview:
     These are the code as it is, the decisions in force and the bank's model, or the one
     given. The candidate stands at the current edition's date. Holds the writer's lock.
     """
-    current = bank.editions.current()
-    if current is None:
-        raise _no_edition()
+    as_of = date.fromisoformat(bank.editions.published().as_of)
     rules = bank.identity_rules
     rules = replace(rules, model=model) if model else rules
     with bank.editions.writing():
-        built = build(bank, date.fromisoformat(current.as_of), rules)
+        built = build(bank, as_of, rules)
         try:
             return _compared(bank, built.candidate)
         finally:
@@ -137,7 +133,7 @@ def preview(bank: Bank, model: LinkageModel | None = None) -> Preview:
 
 
 def _compared(bank: Bank, candidate: Candidate) -> Preview:
-    before = bank.editions.current_link.resolve() / DATABASE
+    before = bank.editions.published_database()
     with in_memory(bank.settings.home / "spill") as connection:
         for name, path in (("before", before), ("after", candidate.database)):
             connection.execute(
@@ -149,12 +145,6 @@ def _compared(bank: Bank, candidate: Candidate) -> Preview:
 
 
 _PREVIEW = (Path(__file__).with_name("sql") / "preview.sql").read_text("utf-8")
-
-
-def _no_edition() -> SettingsError:
-    return SettingsError(
-        "identity", "there is no edition yet", remedy="Run: passbook night --date DATE"
-    )
 
 
 def report(bank: Bank, truth: Path | None) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from ingestion.sessions import in_memory
 from warehouse.bank import DBT_PROJECT, Bank
 from warehouse.build import Built, build, open_candidate
 from warehouse.dbt_runs import DbtRuns
-from warehouse.editions import DATABASE, Candidate
+from warehouse.editions import Candidate
 
 SEEDS = DBT_PROJECT / "seeds"
 _COMPARED = (Path(__file__).with_name("sql") / "policy_preview.sql").read_text("utf-8")
@@ -33,14 +33,10 @@ def preview(bank: Bank, files: Sequence[Path]) -> list[dict[str, Any]]:
         SettingsError: There is no edition, or a file is no policy that can be tried.
         GateStopped: A policy breaks a rule of its own, such as two prices on one day.
     """
-    current = bank.editions.current()
-    if current is None:
-        raise SettingsError(
-            "policy", "there is no edition yet", remedy="Run: passbook night --date D"
-        )
+    as_of = date.fromisoformat(bank.editions.published().as_of)
     names = [_policy_of(file) for file in files]
     with bank.editions.writing():
-        built = build(bank, date.fromisoformat(current.as_of))
+        built = build(bank, as_of)
         try:
             if names:
                 _replace(bank, built, files, names)
@@ -119,7 +115,7 @@ def _put_in_place(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
 
 
 def _compared(bank: Bank, candidate: Candidate) -> list[dict[str, Any]]:
-    before = bank.editions.current_link.resolve() / DATABASE
+    before = bank.editions.published_database()
     with in_memory(bank.settings.home / "spill") as connection:
         for name, path in (("before", before), ("after", candidate.database)):
             connection.execute(

@@ -193,6 +193,21 @@ def test_the_bank_was_onboarded_without_code() -> None:
     assert duckdb.__version__ == "1.5.5"
 
 
+# Metrics
+
+
+def test_what_stands_is_not_added_up_over_months(eagle: Home) -> None:
+    words = ("metric", "customers", "contribution", "--json", "--by")
+    months = json.loads(eagle.must(*words, "month"))
+    years = {row["year"][:4]: row for row in json.loads(eagle.must(*words, "year"))}
+    assert len(years) >= 3
+    for year, row in years.items():
+        its = [m for m in months if m["month"].startswith(year)]
+        assert row["customers"] == its[-1]["customers"]
+        flows = [Decimal(m["contribution"]) for m in its]
+        assert Decimal(row["contribution"]) == sum(flows)
+
+
 # The forecast of attrition
 
 
@@ -279,7 +294,8 @@ def futures(eagle: Home, tmp_path_factory: pytest.TempPathFactory) -> Futures:
             if statement.strip():
                 connection.execute(statement.replace("$month", f"date '{month}'"))
     as_of = date.fromisoformat(NIGHT)
-    done = run_dbt(other, as_of, folder, "run", "--select", "int_attrition_features")
+    models = ("int_attrition_features", "attrition_months")
+    done = run_dbt(other, as_of, folder, "run", "--select", *models)
     assert done.returncode == 0, done.stdout
     return Futures(
         month,

@@ -4,6 +4,11 @@ with interactions as (
     where channel in ('call_center', 'email')
 ),
 
+service_calls as (
+    select * from {{ ref('service_calls') }}
+    where customer_key is not null
+),
+
 cases as (
     select * from {{ ref('int_cases') }}
 ),
@@ -16,18 +21,9 @@ bridge as (
 contacts as (
     select
         bridge.customer_key,
-        interactions.interaction_id,
         interactions.activity_code,
-        interactions.outcome_code,
         interactions.satisfaction_score,
-        interactions.occurred_at,
-        lead(interactions.occurred_at) over (
-            partition by
-                bridge.customer_key,
-                interactions.activity_code,
-                interactions.category_code
-            order by interactions.occurred_at, interactions.interaction_id
-        ) as next_contact_at
+        interactions.occurred_at
     from interactions
     inner join bridge on interactions.record_id = bridge.record_id
 ),
@@ -40,16 +36,21 @@ contact_figures as (
             as message_count,
         avg(satisfaction_score) as satisfaction_average,
         count(satisfaction_score) as satisfaction_answer_count,
-        max({{ local_date('occurred_at') }}) as last_contact_date,
-        -- Resolved at the first contact: no further call on the subject within 7 days.
+        max({{ local_date('occurred_at') }}) as last_contact_date
+    from contacts
+    group by customer_key
+),
+
+resolutions as (
+    select
+        customer_key,
         avg(
             case
-                when next_contact_at <= occurred_at + interval 7 day then 0.0
-                else 1.0
+                when is_resolved_at_first_contact then 1.0
+                when not is_resolved_at_first_contact then 0.0
             end
-        ) filter (where activity_code = 'call' and outcome_code = 'answered')
-            as first_contact_resolution_ratio
-    from contacts
+        ) as first_contact_resolution_ratio
+    from service_calls
     group by customer_key
 ),
 
@@ -73,7 +74,7 @@ customer_service as (
         contact_figures.satisfaction_average,
         coalesce(contact_figures.satisfaction_answer_count, 0)
             as satisfaction_answer_count,
-        contact_figures.first_contact_resolution_ratio,
+        resolutions.first_contact_resolution_ratio,
         coalesce(case_figures.case_count, 0) as case_count,
         coalesce(case_figures.open_case_count, 0) as open_case_count,
         contact_figures.last_contact_date,
@@ -81,6 +82,8 @@ customer_service as (
     from contact_figures
     full join case_figures
         on contact_figures.customer_key = case_figures.customer_key
+    left join resolutions
+        on contact_figures.customer_key = resolutions.customer_key
 )
 
 select * from customer_service

@@ -1,0 +1,91 @@
+-- One row per customer and whole month that had deposits to lose so many months before.
+with profile_history as (
+    select * from {{ ref('profile_history') }}
+),
+
+terms as (
+    select
+        cast({{ signal_term('attrition_months') }} as integer) as month_count,
+        {{ signal_term('attrition_least_balance') }} as least_balance,
+        {{ signal_term('attrition_drop_ratio') }} as least_drop_ratio,
+        {{ signal_term('attrition_active_drop_ratio') }} as least_active_drop_ratio
+),
+
+-- Counts of all months so far: those of a span are the difference of two.
+followed as (
+    select
+        customer_key,
+        month_start,
+        as_of_date,
+        deposit_balance_amount,
+        cast(
+            sum(interaction_count) over (
+                partition by customer_key
+                order by month_start
+            ) as bigint
+        ) as interaction_count
+    from profile_history
+),
+
+spans as (
+    select
+        later.customer_key,
+        later.month_start,
+        later.as_of_date,
+        earlier.as_of_date as earlier_date,
+        earlier.deposit_balance_amount as earlier_deposit_balance_amount,
+        later.deposit_balance_amount,
+        later.interaction_count - earlier.interaction_count as interaction_count,
+        earlier.interaction_count - coalesce(first_ones.interaction_count, 0)
+            as earlier_interaction_count,
+        terms.least_drop_ratio,
+        terms.least_active_drop_ratio
+    from followed as later
+    cross join terms
+    inner join followed as earlier
+        on
+            later.customer_key = earlier.customer_key
+            and later.month_start
+            = {{ add_months('earlier.month_start', 'terms.month_count') }}
+    left join followed as first_ones
+        on
+            later.customer_key = first_ones.customer_key
+            and later.month_start
+            = {{ add_months('first_ones.month_start', '2 * terms.month_count') }}
+    where
+        cast(earlier.deposit_balance_amount as double) >= terms.least_balance
+        and later.as_of_date
+        = cast({{ add_months('later.month_start', 1) }} - interval 1 day as date)
+),
+
+dropped as (
+    select
+        *,
+        1.0 - cast(deposit_balance_amount as double)
+        / cast(earlier_deposit_balance_amount as double) as drop_ratio
+    from spans
+),
+
+attrition_months as (
+    select
+        customer_key,
+        month_start,
+        as_of_date,
+        earlier_date,
+        earlier_deposit_balance_amount,
+        deposit_balance_amount,
+        drop_ratio,
+        earlier_interaction_count,
+        interaction_count,
+        drop_ratio >= least_drop_ratio
+        or (
+            drop_ratio >= least_active_drop_ratio
+            and interaction_count
+            <= (1.0 - least_drop_ratio) * earlier_interaction_count
+        ) as is_lost,
+        '{{ var("currency_code") }}' as currency_code
+    from dropped
+)
+
+select * from attrition_months
+order by month_start, customer_key
