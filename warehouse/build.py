@@ -31,6 +31,9 @@ from warehouse.stations import check_of
 # Reading one feed as it stood on the day of another: a changed partition of the first
 # changes every later partition of the second.
 READ_AS_OF = {"core_banking.standing_orders": "online_banking.payments"}
+# Feeds of which just the changes from day to day are kept: where a day changes, all
+# later ones are held against it anew.
+KEPT_AS_CHANGES = ("core_banking.balances",)
 # Schemas of a candidate that hold views on the lake; a published edition has none.
 WORKING_SCHEMAS = ("staging", "raw")
 
@@ -279,13 +282,14 @@ def _changed(
     here = {(p.channel, p.feed, p.business_date) for p in partitions}
     gone = {p for p in before if (p.channel, p.feed, p.business_date) not in here}
     changed = (now - before) | gone
-    for register, reader in READ_AS_OF.items():
-        days = [p.business_date for p in changed if p.feed_id == register]
+    followed = {**READ_AS_OF, **{feed: feed for feed in KEPT_AS_CHANGES}}
+    for feed, follower in followed.items():
+        days = [p.business_date for p in changed if p.feed_id == feed]
         if days:
             changed |= {
                 p
                 for p in partitions
-                if p.feed_id == reader and p.business_date >= min(days)
+                if p.feed_id == follower and p.business_date >= min(days)
             }
     return sorted(changed)
 

@@ -44,6 +44,11 @@ class DbtRuns:
         """What dbt wrote of the project's metrics when it parsed it."""
         return self._folder / "target" / "semantic_manifest.json"
 
+    @property
+    def run_results(self) -> Path:
+        """What dbt wrote of its last run: each model and its time."""
+        return self._folder / "target" / "run_results.json"
+
     def seed(self) -> None:
         """Load the policies."""
         self._hold(self._invoke(["seed", "--full-refresh"]))

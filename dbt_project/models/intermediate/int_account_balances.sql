@@ -1,4 +1,6 @@
--- One row per account and business date on which its balance is known.
+-- One row per account and business date on which its balance, rate or days past due
+-- became other than what was told of it before. A day that tells the same adds none:
+-- a bank's accounts tell themselves every night, and few of them have moved.
 {{
     config(
         materialized='incremental',
@@ -7,8 +9,60 @@
     )
 }}
 
+-- A changed day comes with all later ones (warehouse/build.py): what is told on a day
+-- is a change or not by the day before.
 with balances as (
     select * from {{ ref('stg_core_banking__balances') }}
+),
+
+told as (
+    select
+        account_id,
+        business_date,
+        balance_amount,
+        interest_rate,
+        overdue_days,
+        true as is_new
+    from balances
+    {% if is_incremental() %}
+        union all
+        select
+            account_id,
+            business_date,
+            balance_amount,
+            interest_rate,
+            overdue_days,
+            false as is_new
+        from {{ this }}
+        -- What stands here now is older than every changed day.
+        qualify
+            row_number() over (
+                partition by account_id
+                order by business_date desc
+            ) = 1
+    {% endif %}
+),
+
+compared as (
+    select
+        *,
+        row_number() over (
+            partition by account_id
+            order by business_date
+        ) as told_number,
+        lag(balance_amount) over (
+            partition by account_id
+            order by business_date
+        ) as balance_before,
+        lag(interest_rate) over (
+            partition by account_id
+            order by business_date
+        ) as rate_before,
+        lag(overdue_days) over (
+            partition by account_id
+            order by business_date
+        ) as overdue_before
+    from told
 ),
 
 account_balances as (
@@ -18,7 +72,15 @@ account_balances as (
         balance_amount,
         interest_rate,
         overdue_days
-    from balances
+    from compared
+    where
+        is_new
+        and (
+            told_number = 1
+            or balance_amount is distinct from balance_before
+            or interest_rate is distinct from rate_before
+            or overdue_days is distinct from overdue_before
+        )
 )
 
 select * from account_balances

@@ -8,25 +8,13 @@ account_owners as (
     select * from {{ ref('int_account_owners') }}
 ),
 
-account_balances as (
-    select * from {{ ref('int_account_balances') }}
+latest_balances as (
+    select * from {{ ref('int_latest_balances') }}
 ),
 
 exchange_days as (
     select * from {{ ref('int_exchange_days') }}
     where on_date = {{ as_of() }}
-),
-
-latest_balances as (
-    select
-        account_id,
-        balance_amount
-    from account_balances
-    qualify
-        row_number() over (
-            partition by account_id
-            order by business_date desc
-        ) = 1
 ),
 
 held as (

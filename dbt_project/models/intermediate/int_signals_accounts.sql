@@ -8,27 +8,14 @@ account_owners as (
     select * from {{ ref('int_account_owners') }}
 ),
 
-account_balances as (
-    select * from {{ ref('int_account_balances') }}
+latest as (
+    select * from {{ ref('int_latest_balances') }}
 ),
 
 terms as (
     select
         {{ signal_term('overdue_full_days') }} as overdue_full_days,
         cast({{ signal_term('maturing_days') }} as integer) as maturing_days
-),
-
-latest as (
-    select
-        account_id,
-        balance_amount,
-        overdue_days
-    from account_balances
-    qualify
-        row_number() over (
-            partition by account_id
-            order by business_date desc
-        ) = 1
 ),
 
 standing as (

@@ -23,8 +23,9 @@ account_owners as (
     select * from {{ ref('int_account_owners') }}
 ),
 
-account_balances as (
-    select * from {{ ref('int_account_balances') }}
+overdue as (
+    select * from {{ ref('int_latest_balances') }}
+    where overdue_days > 0
 ),
 
 held as (
@@ -35,24 +36,12 @@ held as (
     inner join accounts on account_owners.account_id = accounts.account_id
 ),
 
-overdue as (
-    select
-        account_id,
-        overdue_days
-    from account_balances
-    qualify
-        row_number() over (
-            partition by account_id
-            order by business_date desc
-        ) = 1
-),
-
 behind as (
     select distinct account_owners.customer_key
     from account_owners
     inner join accounts on account_owners.account_id = accounts.account_id
     inner join overdue on accounts.account_id = overdue.account_id
-    where accounts.side_code = 'loan' and overdue.overdue_days > 0
+    where accounts.side_code = 'loan'
 ),
 
 alike as (

@@ -4,7 +4,7 @@
     'atm.transactions': 'interactions',
     'call_center.calls': 'interactions',
     'call_center.cases': 'interactions',
-    'core_banking.balances': 'int_account_balances',
+    'core_banking.balances': 'int_latest_balances',
     'core_banking.postings': 'interactions',
     'email.mailbox': 'interactions',
     'email.messages': 'interactions',
@@ -26,8 +26,8 @@ with interactions as (
     select * from {{ ref('interactions') }}
 ),
 
-int_account_balances as (
-    select * from {{ ref('int_account_balances') }}
+latest_balances as (
+    select * from {{ ref('int_latest_balances') }}
 ),
 
 loaded_partitions as (
@@ -67,6 +67,16 @@ staged as (
     {%- endfor %}
 ),
 
+told_balances as (
+    select
+        *,
+        row_number() over (
+            partition by account_id
+            order by business_date desc
+        ) as later_number
+    from {{ ref('stg_core_banking__balances') }}
+),
+
 loaded as (
     select
         channel,
@@ -79,10 +89,26 @@ loaded as (
     select
         'core_banking' as channel,
         'balances' as feed,
-        business_date,
+        told_balances.business_date,
         count(*) as loaded_rows
-    from int_account_balances
-    group by business_date
+    from told_balances
+    -- A balance is kept where it changes. So what an account tells last has to be what
+    -- is known of it; what it told before then is not there to be counted.
+    inner join latest_balances
+        on
+            told_balances.account_id = latest_balances.account_id
+            and (
+                told_balances.later_number > 1
+                or (
+                    told_balances.balance_amount
+                    is not distinct from latest_balances.balance_amount
+                    and told_balances.interest_rate
+                    is not distinct from latest_balances.interest_rate
+                    and told_balances.overdue_days
+                    is not distinct from latest_balances.overdue_days
+                )
+            )
+    group by told_balances.business_date
 ),
 
 reconciliation as (

@@ -1,0 +1,141 @@
+"""A bank with a year of history for the profile benchmark, and the night after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+from identity.resolve import resolve, write_relationships
+from ingestion.errors import PassbookError
+from ingestion.sample import SampleSpec, write_sample_bank
+from warehouse.bank import Bank
+from warehouse.build import _prepare, believable_partitions, open_candidate, seal
+from warehouse.dbt_runs import DbtRuns
+from warehouse.night import land_and_check
+from warehouse.settings import load_settings
+
+LAST, NIGHT = date(2026, 2, 27), date(2026, 2, 28)
+# What a day brought is spread over a year: again every so many days, a part of it each
+# time, so that no two months are alike.
+EVERY_DAYS, TIMES = 12, 30
+KEPT_OF_TEN = 8
+
+
+@dataclass(frozen=True)
+class Run:
+    """How long the models after the identity step took, and each of them, in seconds."""
+
+    seconds: float
+    models: dict[str, float]
+
+
+def open_bank(root: Path) -> Bank:
+    """Return the bank of a folder, with the memory that the benchmark allows it."""
+    return Bank(load_settings({**os.environ, "PASSBOOK_HOME": str(root)}))
+
+
+def land(root: Path, customers: int) -> None:
+    """Make a clean bank of two days and land both."""
+    bank = open_bank(root)
+    spec = SampleSpec(customers=customers, days=2, start=LAST, dirt="none", seed=3)
+    extracts = bank.settings.extracts
+    write_sample_bank(spec, bank.shipped, extracts, root / "truth", root / "late")
+    for day in (LAST, NIGHT):
+        try:
+            land_and_check(bank, day, lambda _: None)
+        except PassbookError as error:
+            raise SystemExit(f"the bank did not land: {error}") from error
+
+
+def publish_history(root: Path, times: int) -> tuple[Run, int]:
+    """Publish an edition as of the first day with a year before it.
+
+    Returns the time of its models, all of them computed from the first row on, and how
+    many interactions there are.
+    """
+    bank = open_bank(root)
+    candidate = bank.editions.new_candidate(from_base=False)
+    partitions = believable_partitions(bank, LAST)
+    with open_candidate(bank, candidate.database) as connection:
+        _prepare(bank, connection, partitions, LAST, bank.identity_rules)
+    runs = DbtRuns(bank, candidate.database, LAST)
+    runs.seed()
+    runs.run("before_identity")
+    balances = ("stg_core_banking__balances", "int_account_balances")
+    runs._hold(runs._invoke(["run", "--select", *balances]))
+    with open_candidate(bank, candidate.database) as connection:
+        _remember(connection, times)
+        count = connection.execute("select count(*) from mart.interactions").fetchall()
+        resolve(connection, LAST, bank.keys.token, bank.identity_rules)
+        write_relationships(connection)
+    # Parsed anew: a project that was run once loses its ephemeral models.
+    run = timed_run(DbtRuns(bank, candidate.database, LAST))
+    seal(bank, candidate)
+    bank.editions.publish(candidate, LAST.isoformat(), (), bank.settings.keep_editions)
+    return run, int(count[0][0])
+
+
+def _remember(connection: duckdb.DuckDBPyConnection, times: int) -> None:
+    """Write what the day brought, again and again, into the time before it."""
+    connection.execute(
+        "create temp table shifts as select (number * ?)::integer as days, number "
+        "from range(1, ? + 1) as numbers(number)",
+        [EVERY_DAYS, times],
+    )
+    connection.execute(
+        "insert into mart.interactions select interactions.* replace ("
+        "interaction_id || '-' || number as interaction_id, "
+        "(business_date - days)::date as business_date, "
+        "occurred_at - to_days(days) as occurred_at) "
+        "from mart.interactions, shifts "
+        f"where hash(record_id, number) % 10 < {KEPT_OF_TEN} "
+        "order by business_date, record_id"
+    )
+    # A quarter of the accounts has another balance each time; all had one a year ago.
+    connection.execute(
+        "insert into intermediate.int_account_balances select balances.* replace ("
+        "(business_date - days)::date as business_date, "
+        "(balance_amount * (0.5 + hash(account_id, number) % 1000 / 1000.0)) "
+        "::decimal(18, 2) as balance_amount) "
+        "from intermediate.int_account_balances as balances, shifts "
+        "where hash(account_id, number, 1) % 4 = 0 or number = ? "
+        "order by business_date, account_id",
+        [times],
+    )
+
+
+def timed_run(runs: DbtRuns) -> Run:
+    """Run the models after the identity step."""
+    started = time.perf_counter()
+    runs.run("after_identity")
+    seconds = time.perf_counter() - started
+    told = json.loads(runs.run_results.read_text(encoding="utf-8"))["results"]
+    models = {r["unique_id"].rsplit(".", 1)[-1]: r["execution_time"] for r in told}
+    return Run(seconds, models)
+
+
+def night(root: Path) -> tuple[Run, int]:
+    """Bring a candidate forward by the night's changes; return the time, its bytes."""
+    bank = open_bank(root)
+    candidate = bank.editions.new_candidate()
+    partitions = believable_partitions(bank, NIGHT)
+    with open_candidate(bank, candidate.database) as connection:
+        _prepare(bank, connection, partitions, NIGHT, bank.identity_rules)
+    runs = DbtRuns(bank, candidate.database, NIGHT)
+    runs.seed()
+    runs.run("before_identity")
+    with open_candidate(bank, candidate.database) as connection:
+        resolve(connection, NIGHT, bank.keys.token, bank.identity_rules)
+        write_relationships(connection)
+    return timed_run(runs), candidate.database.stat().st_size
+
+
+def days_of_history(times: int) -> int:
+    """Return over how many days the history goes."""
+    return (LAST - (LAST - timedelta(days=EVERY_DAYS * times))).days

@@ -1,0 +1,170 @@
+"""How fast the marts of the customer follow a night, and how well attrition is told.
+
+    python benchmarks/profile.py [--scale small|full] [--json]
+
+A sample bank is landed the product's own way and given a year of history. Its edition is
+built in full, and then brought forward by the next day: what the models after the
+identity step take then is due, in a process of its own, so that its memory is its own.
+The ratio holds the night against the full build of the same models in the same run.
+
+Where the real extracts lie beside the project, attrition is forecast on the Eagle bank,
+out of time, and held against the rule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# In place of this folder, in which a module of the standard library is looked for under
+# the name of this script.
+sys.path[0] = str(ROOT)
+
+from benchmarks._profile_bank import TIMES, land, night, publish_history  # noqa: E402
+from benchmarks._report import report  # noqa: E402
+
+# Due at full scale on 2 cores.
+DUE_NIGHT_SECONDS = 60.0
+DUE_PEAK_GIB = 6.0
+CUSTOMERS = {"full": 1_000_000, "small": 150}
+HISTORY = {"full": TIMES, "small": 3}
+SLOWEST = 3
+EAGLE = ROOT.parent / "shared" / "data" / "eagle_bank"
+EAGLE_NIGHT = "2014-03-30"
+
+
+def child(what: str, folder: Path) -> dict[str, object]:
+    """Run one part in a process of its own; return what it says."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--child", what, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    told: dict[str, object] = json.loads(done.stdout.strip().splitlines()[-1])
+    return told
+
+
+def run_child(what: str, folder: Path, scale: str) -> dict[str, object]:
+    """Do one part; return its figures."""
+    if what == "land":
+        land(folder, CUSTOMERS[scale])
+        return {}
+    if what == "full":
+        run, interactions = publish_history(folder, HISTORY[scale])
+        return {**asdict(run), "interactions": interactions}
+    run, size = night(folder)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {**asdict(run), "bytes": size, "peak_gib": peak}
+
+
+def eagle_figures(folder: Path) -> dict[str, float]:
+    """Return how well attrition is forecast on the real bank; none without it."""
+    if not EAGLE.is_dir():
+        return {}
+    contracts = ROOT / "docs" / "onboarding" / "eagle_bank" / "contracts"
+    environment = {
+        **os.environ,
+        "PASSBOOK_HOME": str(folder),
+        "PASSBOOK_EXTRACTS": str(EAGLE),
+        "PASSBOOK_KEY_FILE": str(folder / "card.key"),
+        "PASSBOOK_CONTRACTS": str(contracts),
+        "PASSBOOK_TIMEZONE": "America/New_York",
+        "PASSBOOK_COUNTRY": "US",
+        "PASSBOOK_CURRENCY": "USD",
+    }
+    command = Path(sys.executable).with_name("passbook")
+    outputs = [
+        subprocess.run(
+            [command, *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for words in (
+            ["night", "--date", EAGLE_NIGHT],
+            ["attrition", "train", "--json"],
+        )
+    ]
+    told = json.loads(outputs[-1])[0]
+    figures = {"attrition_judged_losses": told["judged_losses"]}
+    for judgement in told["judgements"]:
+        name = judgement["score"]
+        figures[f"attrition_{name}_auc"] = round(judgement["auc"], 3)
+        figures[f"attrition_{name}_first_tenth_lift"] = round(
+            judgement["first_tenth_lift"], 2
+        )
+    return figures
+
+
+def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the figures, and the ratio of the night to a full build."""
+    os.environ["PASSBOOK_BENCHMARK_SCALE"] = scale
+    child("land", folder / "bank")
+    full = child("full", folder / "bank")
+    after = child("night", folder / "bank")
+    models = sorted(after["models"].items(), key=lambda item: -item[1])  # type: ignore[attr-defined]
+    figures = {
+        "customers": CUSTOMERS[scale],
+        "interactions": full["interactions"],
+        "night_seconds": round(after["seconds"], 2),  # type: ignore[call-overload]
+        "full_seconds": round(full["seconds"], 2),  # type: ignore[call-overload]
+        "peak_gib": round(after["peak_gib"], 2),  # type: ignore[call-overload]
+        "edition_gib": round(after["bytes"] / 2**30, 2),  # type: ignore[operator]
+        **{f"{name}_seconds": round(s, 2) for name, s in models[:SLOWEST]},
+        **(eagle_figures(folder / "eagle") if scale == "full" else {}),
+    }
+    ratio = figures["night_seconds"] / figures["full_seconds"]
+    return figures, {"night_to_full": ratio}
+
+
+def shortfalls(figures: dict[str, float]) -> list[str]:
+    """Return the due figures that were missed."""
+    missed = []
+    if figures["night_seconds"] > DUE_NIGHT_SECONDS:
+        missed.append(f"night_seconds <= {DUE_NIGHT_SECONDS:.0f}")
+    if figures["peak_gib"] > DUE_PEAK_GIB:
+        missed.append(f"peak_gib <= {DUE_PEAK_GIB:.0f}")
+    if "attrition_model_auc" in figures and (
+        figures["attrition_model_auc"] <= figures["attrition_rule_auc"]
+    ):
+        missed.append("attrition_model_auc > attrition_rule_auc")
+    return missed
+
+
+def main() -> int:
+    """Measure, print the table and, if asked, one JSON object as the last line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", choices=sorted(CUSTOMERS), default="full")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--child", nargs=2, metavar=("WHAT", "FOLDER"))
+    options = parser.parse_args()
+    if options.child:
+        what, folder = options.child
+        scale = os.environ["PASSBOOK_BENCHMARK_SCALE"]
+        print(json.dumps(run_child(what, Path(folder), scale)))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        figures, ratios = measure(options.scale, Path(folder))
+    report(
+        "profile",
+        f"Profile, {figures['customers']:,} customers",
+        figures,
+        ratios,
+        shortfalls(figures) if options.scale == "full" else [],
+        as_json=options.json,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
