@@ -19,6 +19,7 @@ RECONCILIATION = "ops.reconciliation"
 CHANGED = "ops.changed_partitions"
 CUSTOMERS = "mart.customers"
 LEDGER = "mart.contribution_reconciliation"
+OVERRIDES = "policy.tier_overrides"
 _PROVENANCE = frozenset({"business_date", "source_file", "source_line"})
 _RECONCILED = no_rows_where(
     "every_landed_row_is_loaded_or_a_duplicate",
@@ -42,6 +43,16 @@ _COMPLETE = no_rows_where(
     "land the corrected rows again",
     severity="warning",
 )
+_KNOWN = no_rows_where(
+    "overrides_name_known_records",
+    "record_id not in (select record_id from identity.customer_identity "
+    "where customer_key is not null)",
+    "Whose tier is set against the figures is a record that some channel sent.",
+    "name a record that no customer has, and set nothing: "
+    "see mart.customer_records, and mend dbt_project/seeds/tier_overrides.csv",
+    severity="warning",
+)
+_OVERRIDE_PLACE = Place("concat_ws('', record_id, ': ', tier)", "record_id, tier")
 _EXPLAINED_PLACE = Place(
     "concat_ws('', line_code, ' of ', month_start, ': ledger ', ledger_amount, "
     "', customers ', customer_amount, ', unexplained ', unexplained_amount)",
@@ -116,11 +127,12 @@ class _Gate:
             yield self._absent("staging", "is where the feeds' rows are due")
 
     def marts(self) -> Iterator[Checked]:
-        """Check both reconciliations, and that there are customers at all."""
+        """Check both reconciliations, that there are customers, and the overrides."""
         reconciled = (has_rows(), _RECONCILED)
         yield self._table(RECONCILIATION, reconciled, _RECONCILIATION_PLACE)
         yield self._table(CUSTOMERS, (has_rows(),), None)
         yield self._table(LEDGER, (has_rows(), _EXPLAINED, _COMPLETE), _EXPLAINED_PLACE)
+        yield self._table(OVERRIDES, (_KNOWN,), _OVERRIDE_PLACE)
 
     def _feed(self, feed: Feed, relation: str) -> Checked:
         started = time.monotonic()

@@ -357,6 +357,11 @@ create table mart.contribution_reconciliation as
         date '2026-03-01' as month_start, 'fee' as line_code, 8 as ledger_amount,
         6 as customer_amount, 2 as unexplained_amount,
         'reconciled' as reconciliation_code;
+create schema policy;
+create table policy.tier_overrides as select 'R1' as record_id, 'premium' as tier;
+create schema identity;
+create table identity.customer_identity as
+    select 'R1' as record_id, 'A' as customer_key;
 """
 
 
@@ -372,7 +377,7 @@ def gated(folder: Path, *changes: str) -> GatedCandidate:
 def test_a_sound_candidate_passes_and_is_left_at_rest(tmp_path: Path) -> None:
     gate = gated(tmp_path)
     assert (gate.verdict, gate.messages, gate.failed) == ("pass", (), 0)
-    assert gate.rules == 17
+    assert gate.rules == 18
     assert sorted(written(tmp_path / "quality")) == sorted(
         ["index.html"]
         + [
@@ -382,6 +387,7 @@ def test_a_sound_candidate_passes_and_is_left_at_rest(tmp_path: Path) -> None:
                 "mart.contribution_reconciliation",
                 "mart.customers",
                 "ops.reconciliation",
+                "policy.tier_overrides",
             )
             for ending in (".html", ".json", ".verdict.json")
         ]
@@ -461,6 +467,16 @@ def test_a_candidate_may_warn(tmp_path: Path) -> None:
     )
     assert gate.verdict == "warn"
     assert len(gate.messages) == 1
+
+
+def test_an_override_that_names_nobody_is_told_and_stops_nothing(
+    tmp_path: Path,
+) -> None:
+    gate = gated(tmp_path, "insert into policy.tier_overrides values ('R2', 'premium')")
+    assert gate.verdict == "warn"
+    (message,) = gate.messages
+    assert "1 of 2 rows name a record that no customer has" in message
+    assert "R2: premium" in message
 
 
 def test_a_feed_that_stayed_as_it_was_may_show_no_rows(tmp_path: Path) -> None:

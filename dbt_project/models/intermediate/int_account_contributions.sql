@@ -55,30 +55,32 @@ positions as (
     from loan_months
 ),
 
+-- What a position is priced by; there are few of these, and many positions.
+kinds as (
+    select distinct
+        month_start,
+        product_kind_code,
+        currency_code,
+        tenor_months,
+        loan_state_code
+    from positions
+),
+
 -- Which curve each currency is funded by.
 curves as (
     select distinct
-        positions.currency_code,
+        kinds.currency_code,
         own_curve.currency_code as curve_code
-    from positions
+    from kinds
     left join ftp_curve as own_curve
-        on positions.currency_code = own_curve.currency_code
+        on kinds.currency_code = own_curve.currency_code
 ),
 
-priced as (
+prices as (
     select
-        positions.account_id,
-        positions.month_start,
-        positions.product_kind_code,
-        positions.currency_code,
+        kinds.*,
         product_terms.side_code,
-        positions.balance_day_amount,
-        cast(positions.balance_day_amount as double) / 365.0 as balance_year_amount,
-        (
-            cast(positions.interest_day_amount as double)
-            + cast(positions.unrated_balance_day_amount as double)
-            * cast(product_terms.default_interest_ratio as double)
-        ) / 365.0 as interest_amount,
+        cast(product_terms.default_interest_ratio as double) as default_interest_ratio,
         cast(ftp_curve.ftp_ratio as double) as ftp_ratio,
         greatest(
             cast(product_terms.pd_ratio as double),
@@ -87,30 +89,60 @@ priced as (
         cast(product_terms.lgd_ratio as double) as lgd_ratio,
         cast(product_terms.capital_ratio as double) as capital_ratio,
         cast(capital_terms.hurdle_ratio as double) as hurdle_ratio
-    from positions
+    from kinds
     inner join product_terms
         on
-            positions.product_kind_code = product_terms.product_kind_code
-            and positions.month_start >= product_terms.valid_from
-            and positions.month_start < product_terms.valid_to
+            kinds.product_kind_code = product_terms.product_kind_code
+            and kinds.month_start >= product_terms.valid_from
+            and kinds.month_start < product_terms.valid_to
     inner join curves
-        on positions.currency_code = curves.currency_code
+        on kinds.currency_code = curves.currency_code
     inner join ftp_curve
         on
             curves.curve_code is not distinct from ftp_curve.currency_code
-            and positions.tenor_months >= ftp_curve.from_months
-            and positions.tenor_months < coalesce(ftp_curve.to_months, 2147483647)
-            and positions.month_start >= ftp_curve.valid_from
-            and positions.month_start < ftp_curve.valid_to
+            and kinds.tenor_months >= ftp_curve.from_months
+            and kinds.tenor_months < coalesce(ftp_curve.to_months, 2147483647)
+            and kinds.month_start >= ftp_curve.valid_from
+            and kinds.month_start < ftp_curve.valid_to
     inner join capital_terms
         on
-            positions.month_start >= capital_terms.valid_from
-            and positions.month_start < capital_terms.valid_to
+            kinds.month_start >= capital_terms.valid_from
+            and kinds.month_start < capital_terms.valid_to
     left join loan_state_terms
         on
-            positions.loan_state_code = loan_state_terms.loan_state_code
-            and positions.month_start >= loan_state_terms.valid_from
-            and positions.month_start < loan_state_terms.valid_to
+            kinds.loan_state_code = loan_state_terms.loan_state_code
+            and kinds.month_start >= loan_state_terms.valid_from
+            and kinds.month_start < loan_state_terms.valid_to
+),
+
+priced as (
+    select
+        positions.account_id,
+        positions.month_start,
+        positions.product_kind_code,
+        positions.currency_code,
+        prices.side_code,
+        positions.balance_day_amount,
+        cast(positions.balance_day_amount as double) / 365.0 as balance_year_amount,
+        (
+            cast(positions.interest_day_amount as double)
+            + cast(positions.unrated_balance_day_amount as double)
+            * prices.default_interest_ratio
+        ) / 365.0 as interest_amount,
+        prices.ftp_ratio,
+        prices.pd_ratio,
+        prices.lgd_ratio,
+        prices.capital_ratio,
+        prices.hurdle_ratio
+    from positions
+    inner join prices
+        on
+            positions.month_start = prices.month_start
+            and positions.product_kind_code = prices.product_kind_code
+            and positions.currency_code = prices.currency_code
+            and positions.tenor_months = prices.tenor_months
+            and positions.loan_state_code
+            is not distinct from prices.loan_state_code
 ),
 
 charged as (

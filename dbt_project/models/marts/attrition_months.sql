@@ -27,6 +27,27 @@ followed as (
     from profile_history
 ),
 
+-- Each with the month that it is held against, so that months are joined as they are.
+earlier as (
+    select
+        followed.*,
+        {{ add_months('followed.month_start', 'terms.month_count') }} as later_month,
+        terms.least_drop_ratio,
+        terms.least_active_drop_ratio
+    from followed
+    cross join terms
+    where cast(followed.deposit_balance_amount as double) >= terms.least_balance
+),
+
+before as (
+    select
+        followed.customer_key,
+        followed.interaction_count,
+        {{ add_months('followed.month_start', 'terms.month_count') }} as earlier_month
+    from followed
+    cross join terms
+),
+
 spans as (
     select
         later.customer_key,
@@ -36,25 +57,21 @@ spans as (
         earlier.deposit_balance_amount as earlier_deposit_balance_amount,
         later.deposit_balance_amount,
         later.interaction_count - earlier.interaction_count as interaction_count,
-        earlier.interaction_count - coalesce(first_ones.interaction_count, 0)
+        earlier.interaction_count - coalesce(before.interaction_count, 0)
             as earlier_interaction_count,
-        terms.least_drop_ratio,
-        terms.least_active_drop_ratio
+        earlier.least_drop_ratio,
+        earlier.least_active_drop_ratio
     from followed as later
-    cross join terms
-    inner join followed as earlier
+    inner join earlier
         on
             later.customer_key = earlier.customer_key
-            and later.month_start
-            = {{ add_months('earlier.month_start', 'terms.month_count') }}
-    left join followed as first_ones
+            and later.month_start = earlier.later_month
+    left join before
         on
-            later.customer_key = first_ones.customer_key
-            and later.month_start
-            = {{ add_months('first_ones.month_start', '2 * terms.month_count') }}
+            earlier.customer_key = before.customer_key
+            and earlier.month_start = before.earlier_month
     where
-        cast(earlier.deposit_balance_amount as double) >= terms.least_balance
-        and later.as_of_date
+        later.as_of_date
         = cast({{ add_months('later.month_start', 1) }} - interval 1 day as date)
 ),
 
