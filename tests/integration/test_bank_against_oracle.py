@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.oracle import (
     AS_OF,
+    CUSTOMERS,
     ZERO,
     Oracle,
     Row,
@@ -199,10 +200,9 @@ def test_a_line_is_judged_by_what_it_leaves_unexplained(bank: Judged) -> None:
         assert row["reconciliation_code"] == _code(row)
         codes.add(row["reconciliation_code"])
     assert any(r["rejected_ratio"] > 0 for r in found.values())
-    assert codes >= {
-        "reconciled",
-        "rejected_rows" if bank.name == "short" else "not_told",
-    }
+    # Of more customers, the few rows that were rejected explain nothing.
+    other = {"long": "not_told", "short": "rejected_rows"}[bank.name]
+    assert codes >= {"reconciled", *([other] if CUSTOMERS == "300" else [])}
 
 
 def _code(row: Row) -> str:

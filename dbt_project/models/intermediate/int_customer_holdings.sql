@@ -17,43 +17,44 @@ exchange_days as (
     where on_date = {{ as_of() }}
 ),
 
-held as (
+owned as (
     select
         account_owners.customer_key,
+        account_owners.owner_share_ratio,
         accounts.account_id,
         accounts.product_kind_code,
         accounts.side_code,
         accounts.group_code,
         accounts.risk_number,
-        -- Decimal before it is summed up: doubles add up otherwise in another order.
-        cast(
-            coalesce(
-                {{ in_own_currency(
-                    'latest_balances.balance_amount', 'accounts.currency_code'
-                ) }}, 0
-            ) * account_owners.owner_share_ratio as decimal(28, 8)
-        ) as share_amount
+        coalesce(
+            {{ in_own_currency(
+                'latest_balances.balance_amount', 'accounts.currency_code'
+            ) }}, 0
+        ) as own_amount
     from accounts
     inner join account_owners on accounts.account_id = account_owners.account_id
     left join latest_balances on accounts.account_id = latest_balances.account_id
     left join exchange_days on accounts.currency_code = exchange_days.currency_code
 ),
 
-customer_holdings as (
+held as (
+    select
+        *,
+        {{ by_share('own_amount', 'owner_share_ratio') }} as share_amount
+    from owned
+),
+
+summed as (
     select
         customer_key,
         count(*) as open_account_count,
         count(distinct product_kind_code) as product_kind_count,
         array_to_string(list_sort(list(distinct product_kind_code)), ', ')
             as product_kinds,
-        cast(
-            coalesce(sum(share_amount) filter (where side_code = 'deposit'), 0)
-            as decimal(18, 2)
-        ) as deposit_balance_amount,
-        cast(
-            coalesce(sum(share_amount) filter (where side_code = 'loan'), 0)
-            as decimal(18, 2)
-        ) as loan_balance_amount,
+        coalesce(sum(share_amount) filter (where side_code = 'deposit'), 0)
+            as deposit_amount,
+        coalesce(sum(share_amount) filter (where side_code = 'loan'), 0)
+            as loan_amount,
         max(risk_number) as highest_risk_number,
         -- What is held counts by its size, and what is owed not at all.
         cast(
@@ -89,6 +90,23 @@ customer_holdings as (
         coalesce(bool_or(group_code = 'borrowing'), false) as has_borrowing
     from held
     group by customer_key
+),
+
+customer_holdings as (
+    select
+        customer_key,
+        open_account_count,
+        product_kind_count,
+        product_kinds,
+        {{ in_cents('deposit_amount') }} as deposit_balance_amount,
+        {{ in_cents('loan_amount') }} as loan_balance_amount,
+        highest_risk_number,
+        average_risk_number,
+        investment_ratio,
+        has_deposits,
+        has_investments,
+        has_borrowing
+    from summed
 )
 
 select * from customer_holdings

@@ -56,7 +56,7 @@ customer_years as (
         totals.customer_key,
         cast(totals.interaction_count as bigint) as interaction_count,
         cast(totals.transaction_count as bigint) as transaction_count,
-        cast(totals.debit_amount as decimal(18, 2)) as debit_amount,
+        {{ in_cents('totals.debit_amount') }} as debit_amount,
         channel_ranks.channel as top_channel,
         cast(channel_ranks.interaction_count as bigint) as top_channel_count
     from totals

@@ -36,10 +36,10 @@ held as (
         accounts.product_kind_code,
         accounts.side_code,
         accounts.group_code,
-        cast(
-            coalesce(balance_months.closing_amount, 0)
-            * account_owners.owner_share_ratio as decimal(28, 8)
-        ) as share_amount
+        {{ by_share(
+            'coalesce(balance_months.closing_amount, 0)',
+            'account_owners.owner_share_ratio'
+        ) }} as share_amount
     from accounts
     inner join month_ends
         on
@@ -52,26 +52,47 @@ held as (
             and month_ends.month_start = balance_months.month_start
 ),
 
+-- By kind first: of a few rows a customer none is counted twice.
+kinds as (
+    select
+        customer_key,
+        month_start,
+        product_kind_code,
+        min(group_code) as group_code,
+        count(*) as account_count,
+        sum(case when side_code = 'deposit' then share_amount end) as deposit_amount,
+        sum(case when side_code = 'loan' then share_amount end) as loan_amount
+    from held
+    group by customer_key, month_start, product_kind_code
+),
+
+summed as (
+    select
+        customer_key,
+        month_start,
+        cast(sum(account_count) as bigint) as open_account_count,
+        count(product_kind_code) as product_kind_count,
+        array_to_string(list_sort(list(product_kind_code)), ', ') as product_kinds,
+        coalesce(sum(deposit_amount), 0) as deposit_amount,
+        coalesce(sum(loan_amount), 0) as loan_amount,
+        coalesce(bool_or(group_code = 'investments'), false) as has_investments,
+        coalesce(bool_or(group_code = 'borrowing'), false) as has_borrowing
+    from kinds
+    group by customer_key, month_start
+),
+
 holding_months as (
     select
         customer_key,
         month_start,
-        count(*) as open_account_count,
-        count(distinct product_kind_code) as product_kind_count,
-        array_to_string(list_sort(list(distinct product_kind_code)), ', ')
-            as product_kinds,
-        cast(
-            coalesce(sum(share_amount) filter (where side_code = 'deposit'), 0)
-            as decimal(18, 2)
-        ) as deposit_balance_amount,
-        cast(
-            coalesce(sum(share_amount) filter (where side_code = 'loan'), 0)
-            as decimal(18, 2)
-        ) as loan_balance_amount,
-        coalesce(bool_or(group_code = 'investments'), false) as has_investments,
-        coalesce(bool_or(group_code = 'borrowing'), false) as has_borrowing
-    from held
-    group by customer_key, month_start
+        open_account_count,
+        product_kind_count,
+        product_kinds,
+        {{ in_cents('deposit_amount') }} as deposit_balance_amount,
+        {{ in_cents('loan_amount') }} as loan_balance_amount,
+        has_investments,
+        has_borrowing
+    from summed
 )
 
 select * from holding_months

@@ -58,12 +58,14 @@ record_days as (
         count(*) filter (where outcome_code like 'declined%') as declined_count,
         count(*) filter (where {{ local_hour('occurred_at') }} between 18 and 23)
             as evening_count,
-        coalesce(sum(wait_seconds), 0) as wait_seconds,
+        cast(coalesce(sum(wait_seconds), 0) as bigint) as wait_seconds,
         count(wait_seconds) as waited_count,
-        coalesce(sum(duration_seconds) filter (where duration_seconds > 0), 0)
-            as duration_seconds,
+        cast(
+            coalesce(sum(duration_seconds) filter (where duration_seconds > 0), 0)
+            as bigint
+        ) as duration_seconds,
         count(*) filter (where duration_seconds > 0) as lasted_count,
-        coalesce(sum(satisfaction_score), 0) as satisfaction_score,
+        cast(coalesce(sum(satisfaction_score), 0) as bigint) as satisfaction_score,
         count(satisfaction_score) as satisfaction_answer_count,
         coalesce(sum(own_amount) filter (where direction_code = 'credit'), 0)
             as credit_amount,
@@ -74,7 +76,8 @@ record_days as (
                 where activity_code in ('card_withdrawal', 'cash_withdrawal')
             ), 0
         ) as cash_withdrawal_amount,
-        coalesce(sum(unit_cost_amount), 0) as cost_to_serve_amount
+        cast(coalesce(sum(unit_cost_amount), 0) as decimal(18, 4))
+            as cost_to_serve_amount
     from valued
     group by record_id, business_date, channel
 )

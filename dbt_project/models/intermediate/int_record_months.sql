@@ -36,8 +36,10 @@ record_months as (
         sum(
             {{ in_own_currency('interactions.amount', 'interactions.currency_code') }}
         ) as total_amount,
-        coalesce(sum(unit_costs.unit_cost_amount), 0) as cost_to_serve_amount,
-        coalesce(sum(interactions.satisfaction_score), 0) as satisfaction_score,
+        cast(coalesce(sum(unit_costs.unit_cost_amount), 0) as decimal(18, 4))
+            as cost_to_serve_amount,
+        cast(coalesce(sum(interactions.satisfaction_score), 0) as bigint)
+            as satisfaction_score,
         count(interactions.satisfaction_score) as satisfaction_answer_count
     from interactions
     left join exchange_days

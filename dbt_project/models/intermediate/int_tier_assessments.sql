@@ -72,8 +72,10 @@ measured as (
         running.month_start,
         running.has_holdings,
         running.contribution_amount,
-        running.running_amount - coalesce(earlier.running_amount, 0)
-            as trailing_contribution_amount,
+        cast(
+            running.running_amount - coalesce(earlier.running_amount, 0)
+            as decimal(18, 2)
+        ) as trailing_contribution_amount,
         policy.premium_rank_ratio,
         policy.trailing_months,
         policy.consecutive_misses,

@@ -41,39 +41,33 @@ cases_log as (
 ),
 
 -- Flows: what a day brought.
-customer_days as (
+placed_days as (
     select
+        record_days.*,
         bridge.customer_key,
-        record_days.business_date,
-    {%- for flow in flows %}
-        sum(record_days.{{ flow }}) as {{ flow }}
-        {{- "," if not loop.last }}
-    {%- endfor %}
+        coalesce(places.branch_id, 'unknown') as branch_id,
+        coalesce(places.tier, 'unknown') as tier
     from record_days
     left join bridge on record_days.record_id = bridge.record_id
-    group by bridge.customer_key, record_days.business_date
+    left join places
+        on
+            bridge.customer_key = places.customer_key
+            and record_days.business_date >= places.valid_from
+            and record_days.business_date < places.valid_to
 ),
 
 daily_flows as (
     select
-        customer_days.business_date,
-        coalesce(places.branch_id, 'unknown') as branch_id,
-        coalesce(places.tier, 'unknown') as tier,
-        count(customer_days.customer_key) as active_customer_count,
+        business_date,
+        branch_id,
+        tier,
+        count(distinct customer_key) as active_customer_count,
     {%- for flow in flows %}
-        sum(customer_days.{{ flow }}) as {{ flow }}
+        sum({{ flow }}) as {{ flow }}
         {{- "," if not loop.last }}
     {%- endfor %}
-    from customer_days
-    left join places
-        on
-            customer_days.customer_key = places.customer_key
-            and customer_days.business_date >= places.valid_from
-            and customer_days.business_date < places.valid_to
-    group by
-        customer_days.business_date,
-        coalesce(places.branch_id, 'unknown'),
-        coalesce(places.tier, 'unknown')
+    from placed_days
+    group by business_date, branch_id, tier
 ),
 
 -- Stocks: what stands at the end of a day. Each comes on its first day and goes on the
@@ -142,20 +136,18 @@ spans as (
         valued_periods.first_date,
         valued_periods.end_date,
         0 as customer_count,
-        cast(
-            case
-                when shares.side_code = 'deposit'
-                    then valued_periods.own_amount * shares.owner_share_ratio
-                else 0
-            end as decimal(28, 8)
-        ) as deposit_balance_amount,
-        cast(
-            case
-                when shares.side_code = 'loan'
-                    then valued_periods.own_amount * shares.owner_share_ratio
-                else 0
-            end as decimal(28, 8)
-        ) as loan_balance_amount,
+        case
+            when shares.side_code = 'deposit'
+                then {{ by_share('valued_periods.own_amount',
+                    'shares.owner_share_ratio') }}
+            else 0
+        end as deposit_balance_amount,
+        case
+            when shares.side_code = 'loan'
+                then {{ by_share('valued_periods.own_amount',
+                    'shares.owner_share_ratio') }}
+            else 0
+        end as loan_balance_amount,
         0 as open_case_count
     from valued_periods
     inner join shares on valued_periods.account_id = shares.account_id
@@ -324,11 +316,11 @@ branch_overview as (
         cast(customer_count as bigint) as customer_count,
         cast(active_customer_count as bigint) as active_customer_count,
         cast(interaction_count as bigint) as interaction_count,
-        cast(credit_amount as decimal(18, 2)) as credit_amount,
-        cast(debit_amount as decimal(18, 2)) as debit_amount,
-        cast(deposit_balance_amount as decimal(18, 2)) as deposit_balance_amount,
-        cast(loan_balance_amount as decimal(18, 2)) as loan_balance_amount,
-        cast(cost_to_serve_amount as decimal(18, 2)) as cost_to_serve_amount,
+        {{ in_cents('credit_amount') }} as credit_amount,
+        {{ in_cents('debit_amount') }} as debit_amount,
+        {{ in_cents('deposit_balance_amount') }} as deposit_balance_amount,
+        {{ in_cents('loan_balance_amount') }} as loan_balance_amount,
+        {{ in_cents('cost_to_serve_amount') }} as cost_to_serve_amount,
         cast(call_count as bigint) as inbound_call_count,
         cast(abandoned_call_count as bigint) as abandoned_call_count,
         cast(satisfaction_score as bigint) as satisfaction_score_sum,

@@ -34,7 +34,7 @@ summed as (
         places.tier,
         customer_months.channel,
         cast(sum(customer_months.interaction_count) as bigint) as interaction_count,
-        cast(sum(customer_months.cost_to_serve_amount) as decimal(18, 2))
+        {{ in_cents('sum(customer_months.cost_to_serve_amount)') }}
             as cost_to_serve_amount
     from customer_months
     inner join places

@@ -53,7 +53,7 @@ channel_service as (
         cast(case_opened_count as bigint) as case_opened_count,
         cast(declined_count as bigint) as declined_count,
         cast(unattributed_count as bigint) as unattributed_count,
-        cast(cost_to_serve_amount as decimal(18, 2)) as cost_to_serve_amount,
+        {{ in_cents('cost_to_serve_amount') }} as cost_to_serve_amount,
         '{{ var("currency_code") }}' as currency_code
     from summed
 )

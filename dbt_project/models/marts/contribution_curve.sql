@@ -53,9 +53,9 @@ contribution_curve as (
         cast(marks.customer_percent as integer) as customer_percent,
         marks.top_customer_count,
         cast(marks.customer_count as bigint) as customer_count,
-        cast(ranked.cumulative_amount as decimal(18, 2))
+        {{ in_cents('ranked.cumulative_amount') }}
             as cumulative_contribution_amount,
-        cast(marks.total_amount as decimal(18, 2)) as total_contribution_amount,
+        {{ in_cents('marks.total_amount') }} as total_contribution_amount,
         case
             when marks.total_amount > 0
                 then cast(ranked.cumulative_amount as double) / marks.total_amount

@@ -17,17 +17,15 @@ customer_months as (
     select * from {{ ref('int_customer_months') }}
 ),
 
--- Decimal before it is summed up: doubles add up otherwise in another order.
 from_balances as (
     select
         account_owners.customer_key,
         account_contributions.month_start,
     {%- for part in balance_parts %}
         sum(
-            cast(
-                account_contributions.{{ part }}
-                * account_owners.owner_share_ratio as decimal(28, 8)
-            )
+            {{ by_share(
+                'account_contributions.' ~ part, 'account_owners.owner_share_ratio'
+            ) }}
         ) as {{ part }}
         {{- "," if not loop.last }}
     {%- endfor %}
@@ -44,16 +42,16 @@ parts as (
             as customer_key,
         coalesce(from_balances.month_start, customer_months.month_start)
             as month_start,
-        cast(coalesce(from_balances.deposit_interest_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(from_balances.deposit_interest_amount, 0)') }}
             as deposit_interest_amount,
-        cast(coalesce(from_balances.loan_interest_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(from_balances.loan_interest_amount, 0)') }}
             as loan_interest_amount,
-        cast(coalesce(customer_months.fee_amount, 0) as decimal(18, 2)) as fee_amount,
-        cast(coalesce(customer_months.cost_to_serve_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(customer_months.fee_amount, 0)') }} as fee_amount,
+        {{ in_cents('coalesce(customer_months.cost_to_serve_amount, 0)') }}
             as cost_to_serve_amount,
-        cast(coalesce(from_balances.expected_loss_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(from_balances.expected_loss_amount, 0)') }}
             as expected_loss_amount,
-        cast(coalesce(from_balances.capital_charge_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(from_balances.capital_charge_amount, 0)') }}
             as capital_charge_amount
     from from_balances
     full join customer_months
@@ -66,19 +64,16 @@ tax_terms as (
     select * from {{ ref('tax_terms') }}
 ),
 
-taxed as (
+taxable as (
     select
         parts.*,
-        cast(
-            (
-                parts.deposit_interest_amount
-                + parts.loan_interest_amount
-                + parts.fee_amount
-                - parts.cost_to_serve_amount
-                - parts.expected_loss_amount
-            ) * cast(coalesce(tax_terms.tax_ratio, 0) as decimal(9, 6))
-            as decimal(18, 2)
-        ) as tax_amount
+        (
+            parts.deposit_interest_amount
+            + parts.loan_interest_amount
+            + parts.fee_amount
+            - parts.cost_to_serve_amount
+            - parts.expected_loss_amount
+        ) * cast(coalesce(tax_terms.tax_ratio, 0) as decimal(9, 6)) as tax_amount
     from parts
     left join tax_terms
         on
@@ -95,7 +90,7 @@ customer_contribution_monthly as (
         fee_amount,
         cost_to_serve_amount,
         expected_loss_amount,
-        tax_amount,
+        {{ in_cents('tax_amount') }} as tax_amount,
         capital_charge_amount,
         cast(
             deposit_interest_amount
@@ -103,11 +98,11 @@ customer_contribution_monthly as (
             + fee_amount
             - cost_to_serve_amount
             - expected_loss_amount
-            - tax_amount
+            - {{ in_cents('tax_amount') }}
             - capital_charge_amount as decimal(18, 2)
         ) as contribution_amount,
         '{{ var("currency_code") }}' as currency_code
-    from taxed
+    from taxable
 )
 
 select * from customer_contribution_monthly

@@ -129,17 +129,17 @@ customers as (
         cast(coalesce(holdings.open_account_count, 0) as bigint) as open_account_count,
         cast(coalesce(holdings.product_kind_count, 0) as bigint) as product_kind_count,
         holdings.product_kinds,
-        cast(coalesce(holdings.deposit_balance_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(holdings.deposit_balance_amount, 0)') }}
             as deposit_balance_amount,
-        cast(coalesce(holdings.loan_balance_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(holdings.loan_balance_amount, 0)') }}
             as loan_balance_amount,
         cast(coalesce(activity.interaction_count, 0) as bigint) as interaction_count,
         cast(coalesce(activity.transaction_count, 0) as bigint) as transaction_count,
-        cast(coalesce(activity.debit_amount, 0) as decimal(18, 2)) as debit_amount,
-        cast(coalesce(activity.credit_amount, 0) as decimal(18, 2)) as credit_amount,
+        {{ in_cents('coalesce(activity.debit_amount, 0)') }} as debit_amount,
+        {{ in_cents('coalesce(activity.credit_amount, 0)') }} as credit_amount,
         cast(coalesce(activity.card_purchase_count, 0) as bigint)
             as card_purchase_count,
-        cast(coalesce(activity.card_purchase_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(activity.card_purchase_amount, 0)') }}
             as card_purchase_amount,
         cast(coalesce(activity.cash_withdrawal_count, 0) as bigint)
             as cash_withdrawal_count,
@@ -195,9 +195,7 @@ customers as (
         cast(coalesce(service.open_case_count, 0) as bigint) as open_case_count,
         service.last_contact_date,
         service.last_case_opened_date,
-        cast(
-            coalesce(running_months.trailing_contribution_amount, 0) as decimal(18, 2)
-        )
+        {{ in_cents('coalesce(running_months.trailing_contribution_amount, 0)') }}
             as trailing_contribution_amount,
         '{{ var("currency_code") }}' as currency_code,
         basics.restriction_code,

@@ -57,13 +57,13 @@ profile_history as (
             as interaction_count,
         cast(coalesce(customer_months.transaction_count, 0) as bigint)
             as transaction_count,
-        cast(coalesce(customer_months.debit_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(customer_months.debit_amount, 0)') }}
             as debit_amount,
-        cast(coalesce(customer_months.credit_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(customer_months.credit_amount, 0)') }}
             as credit_amount,
-        cast(coalesce(customer_months.salary_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(customer_months.salary_amount, 0)') }}
             as salary_amount,
-        cast(coalesce(customer_months.cash_withdrawal_amount, 0) as decimal(18, 2))
+        {{ in_cents('coalesce(customer_months.cash_withdrawal_amount, 0)') }}
             as cash_withdrawal_amount,
         cast(coalesce(customer_months.call_count, 0) as bigint) as call_count,
         cast(coalesce(customer_months.case_opened_count, 0) as bigint)
@@ -75,7 +75,7 @@ profile_history as (
         ) as satisfaction_average,
         coalesce(contributions.cost_to_serve_amount, 0) as cost_to_serve_amount,
         coalesce(contributions.contribution_amount, 0) as contribution_amount,
-        cast(dated.trailing_contribution_amount as decimal(18, 2))
+        {{ in_cents('dated.trailing_contribution_amount') }}
             as trailing_contribution_amount,
         '{{ var("currency_code") }}' as currency_code
     from dated

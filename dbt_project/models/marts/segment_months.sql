@@ -13,9 +13,9 @@ segment_months as (
         segments.segment_code,
         contributions.month_start,
         count(*) as active_customer_count,
-        cast(sum(contributions.contribution_amount) as decimal(18, 2))
+        {{ in_cents('sum(contributions.contribution_amount)') }}
             as contribution_amount,
-        cast(sum(contributions.cost_to_serve_amount) as decimal(18, 2))
+        {{ in_cents('sum(contributions.cost_to_serve_amount)') }}
             as cost_to_serve_amount,
         '{{ var("currency_code") }}' as currency_code
     from segments
