@@ -22,7 +22,8 @@ and rewrites this page; `--scale small` proves in seconds that a script works.
 def main() -> None:
     scripts = sorted(p for p in HERE.glob("[a-z]*.py") if p != Path(__file__).resolve())
     rows = [_row(_run(script)) for script in scripts]
-    (HERE / "README.md").write_text(_HEAD + "".join(rows), encoding="utf-8")
+    plans = (HERE / "_plans.md").read_text(encoding="utf-8")
+    (HERE / "README.md").write_text(_HEAD + "".join(rows) + plans, encoding="utf-8")
 
 
 def _run(script: Path) -> dict[str, object]:
