@@ -49,12 +49,12 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
 
 
-def _day(text: str) -> date:
+def _day(text: str, option: str = "--date") -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise SettingsError(
-            "--date", "is no date", expected="YYYY-MM-DD", found=text
+            option, "is no date", expected="YYYY-MM-DD", found=text
         ) from None
 
 
@@ -368,18 +368,19 @@ def metric(
     from warehouse.metrics import Metrics, Question
 
     metrics = Metrics(open_bank())
-    if not names:
+    if not (names or by or since or until):
         answer(metrics.all(), as_json, "metrics")
         return
-    question = Question(names, by or (), _moment(since), _moment(until))
+    span = (_moment(since, "--from"), _moment(until, "--to"))
+    question = Question(names or (), by or (), *span)
     if show_sql:
         typer.echo(metrics.sql(question))
         return
     answer(metrics.answer(question), as_json, "")
 
 
-def _moment(text: str) -> datetime | None:
-    return datetime.combine(_day(text), time()) if text else None
+def _moment(text: str, option: str) -> datetime | None:
+    return datetime.combine(_day(text, option), time()) if text else None
 
 
 @app.command()

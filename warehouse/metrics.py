@@ -26,7 +26,10 @@ _TIME = "metric_time"
 
 @dataclass(frozen=True)
 class Question:
-    """Metrics by dimensions, from a day on and to a day, both included."""
+    """Metrics by dimensions, from a day on and to a day, both included.
+
+    What is known by the month alone is that of all months that the days lie in.
+    """
 
     metrics: Sequence[str]
     by: Sequence[str] = ()
@@ -74,7 +77,7 @@ class Metrics:
 
         by = self._resolved(question)
         request = MetricFlowQueryRequest.create(
-            metric_names=list(question.metrics),
+            metric_names=list(dict.fromkeys(question.metrics)),
             group_by_names=by,
             order_by_names=by,
             time_constraint_start=question.since,
@@ -115,7 +118,16 @@ class Metrics:
     def _resolved(self, question: Question) -> list[str]:
         """Return the full names of what a question goes by."""
         if not question.metrics:
-            raise SettingsError("metric", "no metric was named")
+            raise SettingsError(
+                "metric", "no metric was named", remedy="See them all: passbook metric"
+            )
+        if question.since and question.until and question.since > question.until:
+            raise SettingsError(
+                "metric",
+                "the span ends before it begins",
+                expected="--from to be no later than --to",
+                found=f"{question.since:%Y-%m-%d} and {question.until:%Y-%m-%d}",
+            )
         for metric in question.metrics:
             if metric not in self._defined:
                 raise _unknown(metric, "is no metric", self._defined)
@@ -124,7 +136,7 @@ class Metrics:
             if word not in known:
                 told = f"is nothing that {', '.join(question.metrics)} go by"
                 raise _unknown(word, told, known)
-        return [known[word] for word in question.by]
+        return [known[word] for word in dict.fromkeys(question.by)]
 
     def _dimensions(self, metrics: Sequence[str]) -> dict[str, str]:
         """Return what all of some metrics go by: the word for it, and its full name."""

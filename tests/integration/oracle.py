@@ -16,7 +16,7 @@ import math
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,8 +29,9 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
+from ingestion.contract import load_contracts
 from tests.integration.bank_runs import PROJECT, Home
-from warehouse.bank import Bank
+from warehouse.bank import SHIPPED_CONTRACTS, Bank
 from warehouse.night import land_and_check
 from warehouse.settings import load_settings
 
@@ -41,7 +42,7 @@ ZERO = Fraction(0)
 SEEDS = PROJECT / "dbt_project" / "seeds"
 
 
-def exact(value: Decimal | str | int | None) -> Fraction:
+def exact(value: Decimal | Fraction | str | int | None) -> Fraction:
     return ZERO if value is None else Fraction(value)
 
 
@@ -54,9 +55,24 @@ def month_of(day: date) -> date:
     return day.replace(day=1)
 
 
+# What a customer's contribution is made of, tax apart.
+PARTS = (
+    "deposit_interest_amount",
+    "loan_interest_amount",
+    "fee_amount",
+    "cost_to_serve_amount",
+    "expected_loss_amount",
+    "capital_charge_amount",
+)
+
+
 def months_later(month: date, count: int) -> date:
     number = month.year * 12 + month.month - 1 + count
     return date(number // 12, number % 12 + 1, 1)
+
+
+def months_between(earlier: date, later: date) -> int:
+    return (later.year - earlier.year) * 12 + later.month - earlier.month
 
 
 def seed(name: str) -> Table:
@@ -78,12 +94,13 @@ class Lake:
 
     def days(self, channel: str, feed: str, key: str) -> dict[date, Table]:
         found = {}
+        nothing = _columns_of(channel, feed)
         folder = self.root / "raw" / channel / feed
         for path in sorted(folder.glob("business_date=*/*.parquet")):
             day = date.fromisoformat(path.parent.name.partition("=")[2])
             rows = pq.ParquetFile(path).read().to_pylist()
             rows.sort(key=lambda r: (r["source_line"], r["source_file"]))
-            latest = {r[key]: {**r, "business_date": day} for r in rows}
+            latest = {r[key]: {**nothing, **r, "business_date": day} for r in rows}
             found[day] = list(latest.values())
         return found
 
@@ -96,6 +113,13 @@ class Lake:
         return self.days(channel, feed, key)[max(days)] if days else []
 
 
+@functools.cache
+def _columns_of(channel: str, feed: str) -> Row:
+    """Return the columns of a feed without values: a bank need not send all of them."""
+    shipped = load_contracts(SHIPPED_CONTRACTS)[channel]
+    return {c.name: None for f in shipped.feeds if f.name == feed for c in f.columns}
+
+
 @dataclass(frozen=True)
 class Oracle:
     """What the marts of one edition should say."""
@@ -104,9 +128,12 @@ class Oracle:
     zone: ZoneInfo
     customer_of: Mapping[str, str]
     normal: Mapping[tuple[str, str], str | None]
+    own_currency: str = "CNY"
 
     @classmethod
-    def of(cls, home: Path, database: Path, as_of: date, zone: str) -> Oracle:
+    def of(
+        cls, home: Path, database: Path, as_of: date, zone: str, currency: str = "CNY"
+    ) -> Oracle:
         with duckdb.connect(str(database), read_only=True) as connection:
             bridge = connection.execute(
                 "select record_id, customer_key from identity.customer_identity"
@@ -120,6 +147,7 @@ class Oracle:
             ZoneInfo(zone),
             {record: key or NOBODY for record, key in bridge},
             {(kind, raw): value for kind, raw, value in normal},
+            currency,
         )
 
     @property
@@ -382,10 +410,6 @@ class Oracle:
         return filled
 
     @functools.cached_property
-    def own_currency(self) -> str:
-        return "CNY"
-
-    @functools.cached_property
     def exchange_rates(self) -> dict[str, dict[date, Fraction]]:
         known: dict[str, dict[date, Fraction]] = defaultdict(dict)
         for r in self.lake.events("core_banking", "exchange_rates", "currency_code"):
@@ -421,6 +445,10 @@ class Oracle:
                 for key, share in self.shares.get(account, {}).items():
                     for name, value in parts.items():
                         found[key, month_of(day)][name] += value * share
+        for loan, day, owed in self._owed_by_terms():
+            for key, share in self.shares.get(loan["account_id"], {}).items():
+                for name, value in self._loan_parts(loan, day, owed).items():
+                    found[key, month_of(day)][name] += value * share
         for row in self.interactions.to_dict("records"):
             if row["customer_key"]:
                 parts = found[row["customer_key"], month_of(row["business_date"])]
@@ -450,14 +478,36 @@ class Oracle:
         exposure = balance / 365 * self.valued(row["currency_code"], day)
         if terms["side_code"] == "deposit":
             return {"deposit_interest_amount": exposure * (ftp - rate)}
-        pd_ratio = max(exact(terms["pd_ratio"]), _floor(row["loan_state_code"], day))
-        return {
-            "loan_interest_amount": exposure * (rate - ftp),
-            "expected_loss_amount": exposure * pd_ratio * exact(terms["lgd_ratio"]),
-            "capital_charge_amount": exposure
-            * exact(terms["capital_ratio"])
-            * exact(in_force(seed("capital_terms"), month_of(day))[0]["hurdle_ratio"]),
-        }
+        return _lent(exposure, rate - ftp, terms, row["loan_state_code"], day)
+
+    def _owed_by_terms(self) -> Iterator[tuple[Row, date, Fraction]]:
+        """The days of loans whose balance no feed tells: what is owed on each.
+
+        It is paid off in equal parts, one a month, on the account that repays it, from
+        the month of the bank's first balance on.
+        """
+        start = month_of(min(d for days in self.daily_balances.values() for d in days))
+        for loan in self.lake.snapshot("core_banking", "loans", "loan_id"):
+            account = self.accounts.get(loan["account_id"])
+            if account is None or account["side_code"] != "deposit":
+                continue
+            row = {**loan, "currency_code": account["currency_code"]}
+            day = max(start, loan["granted_date"])
+            while day <= self.as_of:
+                paid = months_between(loan["granted_date"], day)
+                left = 1 - Fraction(paid, loan["duration_months"])
+                if left > 0:
+                    yield row, day, exact(loan["principal_amount"]) * left
+                day += timedelta(days=1)
+
+    def _loan_parts(self, loan: Row, day: date, owed: Fraction) -> dict[str, Fraction]:
+        terms = _terms("consumer_loan", month_of(day))
+        ftp = _money_price(
+            loan["currency_code"], loan["duration_months"], month_of(day)
+        )
+        exposure = owed / 365 * self.valued(loan["currency_code"], day)
+        margin = exact(terms["default_interest_ratio"]) - ftp
+        return _lent(exposure, margin, terms, loan["loan_state_code"], day)
 
     # Tiers
 
@@ -671,13 +721,24 @@ class Oracle:
         ]
         return [v for v in values if v is not None]
 
-    def reached(self, key: str) -> Row:
-        """Number and address by logins, or else by the records of contacts."""
-        records = sorted(r for r, owner in self.customer_of.items() if owner == key)
-        logins = {
+    @functools.cached_property
+    def records_of(self) -> dict[str, list[str]]:
+        """The records of each customer, in order of name."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for record, owner in sorted(self.customer_of.items()):
+            found[owner].append(record)
+        return found
+
+    @functools.cached_property
+    def _logins(self) -> dict[str, Row]:
+        return {
             f"online_banking:login:{r['login_id']}": r
             for r in self.lake.snapshot("online_banking", "logins", "login_id")
         }
+
+    def reached(self, key: str) -> Row:
+        """Number and address by logins, or else by the records of contacts."""
+        records, logins = self.records_of.get(key, []), self._logins
         found: Row = {}
         for column, kind in (("mobile_phone", "phone"), ("email_address", "email")):
             by_login = [
@@ -693,6 +754,25 @@ class Oracle:
             known = [v for v in (*by_login, *seen) if v is not None]
             found[column] = known[0] if known else None
         return found
+
+    def profile(self, key: str) -> Row:
+        """Return what the profile says of a customer, but for tier and contribution."""
+        counts, amounts = self.holdings(key)
+        basics = {**self.basics.get(key, _unknown(self.basics))}
+        for column, value in self.reached(key).items():
+            basics[column] = basics[column] or value
+        basics["is_call_allowed"] &= basics["mobile_phone"] is not None
+        basics["is_email_allowed"] &= basics["email_address"] is not None
+        return {
+            "record_count": len(self.records_of[key]),
+            **basics,
+            **_completeness(basics, is_asked=key in self.basics),
+            **counts,
+            **amounts,
+            **self.activity(key),
+            **self.service(key),
+            "currency_code": self.own_currency,
+        }
 
     def holdings(self, key: str) -> tuple[Row, dict[str, Fraction]]:
         """What a customer holds: counts and codes, and exact amounts."""
@@ -1005,9 +1085,14 @@ def _ftp(account: Row, terms: Row, month: date) -> Fraction:
     tenor = int(terms["ftp_tenor_months"])
     if matures and matures >= opened:
         tenor = round((matures - opened).days / 30.4375)
+    return _money_price(account["currency_code"], tenor, month)
+
+
+@functools.cache
+def _money_price(currency: str, tenor: int, month: date) -> Fraction:
     curve = in_force(seed("ftp_curve"), month)
     codes = {r["currency_code"] for r in curve}
-    code = account["currency_code"] if account["currency_code"] in codes else ""
+    code = currency if currency in codes else ""
     (price,) = (
         r["ftp_ratio"]
         for r in curve
@@ -1015,6 +1100,54 @@ def _ftp(account: Row, terms: Row, month: date) -> Fraction:
         and _is_between(tenor, r["from_months"], r["to_months"])
     )
     return exact(price)
+
+
+def _unknown(basics: Mapping[str, Row]) -> Row:
+    """Return the facts of a customer whom the core system does not know."""
+    conflicts = ("name", "birth_date", "mobile_phone", "email_address")
+    return {
+        **dict.fromkeys(next(iter(basics.values()))),
+        "core_record_count": 0,
+        **{f"{fact}_conflict_count": 0 for fact in (*conflicts, "postal_address")},
+        "is_marketing_allowed": False,
+        "is_call_allowed": False,
+        "is_email_allowed": False,
+        "is_special_care": False,
+        "is_risk_level_current": False,
+    }
+
+
+def _completeness(basics: Row, *, is_asked: bool) -> Row:
+    known = {
+        "full_name": basics["full_name"],
+        "sex_code": basics["sex_code"],
+        "birth_date": basics["birth_date"],
+        "mobile_phone": basics["mobile_phone"],
+        "email_address": basics["email_address"],
+        "postal_address": basics["postal_address"],
+        "risk_level_code": basics["declared_risk_level_code"],
+        "is_marketing_allowed": is_asked or None,
+    }
+    missing = [name for name, value in known.items() if value is None]
+    return {
+        "completeness_ratio": 1 - len(missing) / len(known),
+        "missing_facts": ", ".join(missing) or None,
+    }
+
+
+def _lent(
+    exposure: Fraction, margin: Fraction, terms: Row, state: str | None, day: date
+) -> dict[str, Fraction]:
+    """What a day of a loan earns and risks; PD is at least what its state implies."""
+    pd_ratio = max(exact(terms["pd_ratio"]), _floor(state, day))
+    hurdle = in_force(seed("capital_terms"), month_of(day))[0]["hurdle_ratio"]
+    return {
+        "loan_interest_amount": exposure * margin,
+        "expected_loss_amount": exposure * pd_ratio * exact(terms["lgd_ratio"]),
+        "capital_charge_amount": exposure
+        * exact(terms["capital_ratio"])
+        * exact(hurdle),
+    }
 
 
 @functools.cache

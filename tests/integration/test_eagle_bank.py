@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -17,6 +17,8 @@ import duckdb
 import pytest
 
 from tests.integration.bank_runs import PROJECT, Home, run_dbt, tables
+from tests.integration.oracle import PARTS, ZERO, Oracle, differences, shown
+from tests.integration.oracle_bank import rows_of
 from warehouse.attrition import Panel, read_panel, train
 from warehouse.attrition_model import load_attrition_model
 
@@ -191,6 +193,83 @@ def test_the_bank_was_onboarded_without_code() -> None:
     assert files
     assert {p.suffix for p in files} <= {".yaml", ".md"}
     assert duckdb.__version__ == "1.5.5"
+
+
+# The marts against an independent computation
+
+
+@pytest.fixture(scope="module")
+def oracle(eagle: Home) -> Oracle:
+    as_of = date.fromisoformat(NIGHT)
+    return Oracle.of(eagle.root, eagle.database, as_of, "America/New_York", "USD")
+
+
+def test_every_customers_contribution_is_right_to_the_cent(
+    eagle: Home, oracle: Oracle
+) -> None:
+    """Of the loans no feed tells the balance: they are owed by their terms."""
+    rows = rows_of(eagle.database, "customer_contribution_monthly")
+    found = {(r["customer_key"], r["month_start"]): r for r in rows}
+    assert set(found) == set(oracle.contribution)
+    assert len(found) > 15_000
+    differing = {
+        key: difference
+        for key, parts in oracle.contribution.items()
+        if (
+            difference := differences(
+                found[key], {name: parts.get(name, ZERO) for name in PARTS}
+            )
+        )
+    }
+    assert not differing, shown(differing)
+    for name in PARTS:
+        assert any(row[name] for row in rows), f"{name} was never put to test"
+
+
+def test_every_customers_profile_is_what_the_lake_tells(
+    eagle: Home, oracle: Oracle
+) -> None:
+    found = {r["customer_key"]: r for r in rows_of(eagle.database, "customers")}
+    assert sorted(found) == oracle.customer_keys
+    differing = {
+        key: difference
+        for key, row in found.items()
+        if (difference := differences(row, oracle.profile(key)))
+    }
+    assert not differing, shown(differing)
+
+
+def test_every_customers_tiers_and_segments_are_the_policys(
+    eagle: Home, oracle: Oracle
+) -> None:
+    rounded = {
+        (r["customer_key"], r["month_start"]): r["contribution_amount"]
+        for r in rows_of(eagle.database, "customer_contribution_monthly")
+    }
+    tiers: dict[str, list[tuple[object, ...]]] = defaultdict(list)
+    rows = rows_of(eagle.database, "customer_tiers")
+    for r in sorted(rows, key=lambda r: r["valid_from"]):
+        tiers[r["customer_key"]].append((r["valid_from"], r["valid_to"], r["tier"]))
+    assert dict(tiers) == oracle.tiers(rounded)
+    assert len({tier for periods in tiers.values() for *_, tier in periods}) > 2
+    segments: dict[str, dict[str, str]] = defaultdict(dict)
+    for r in rows_of(eagle.database, "segments"):
+        segments[r["customer_key"]][r["scheme_code"]] = r["segment_code"]
+    due = {key: oracle.segments(key) for key in oracle.customer_keys}
+    assert dict(segments) == due
+
+
+def test_every_channels_days_are_right_to_the_cent(eagle: Home, oracle: Oracle) -> None:
+    rows = rows_of(eagle.database, "channel_service")
+    found = {(r["channel"], r["business_date"]): r for r in rows}
+    due = oracle.channel_days()
+    assert set(found) == set(due)
+    differing = {
+        key: difference
+        for key, row in due.items()
+        if (difference := differences(found[key], row))
+    }
+    assert not differing, shown(differing)
 
 
 # Metrics

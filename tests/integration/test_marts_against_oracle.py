@@ -18,10 +18,10 @@ from tests.integration.bank_runs import Home, tables
 from tests.integration.oracle import (
     AS_OF,
     DAYS,
+    PARTS,
     ZERO,
     Lake,
     Oracle,
-    Row,
     StraightBank,
     Table,
     candidate_of,
@@ -34,14 +34,6 @@ from tests.integration.oracle import (
 )
 
 ZONE = "Asia/Shanghai"
-PARTS = (
-    "deposit_interest_amount",
-    "loan_interest_amount",
-    "fee_amount",
-    "cost_to_serve_amount",
-    "expected_loss_amount",
-    "capital_charge_amount",
-)
 COSTS = {"cost_to_serve_amount", "expected_loss_amount", "capital_charge_amount"}
 TAX_RATIO = Decimal("0.25")
 
@@ -320,60 +312,9 @@ def test_customers_have_the_profile_that_the_lake_tells(
     differing = {
         key: difference
         for key, row in found.items()
-        if (difference := differences(row, _profile(oracle, key)))
+        if (difference := differences(row, oracle.profile(key)))
     }
     assert not differing, shown(differing)
-
-
-def _profile(oracle: Oracle, key: str) -> Row:
-    unknown = {
-        **dict.fromkeys(next(iter(oracle.basics.values()))),
-        "core_record_count": 0,
-        "name_conflict_count": 0,
-        "birth_date_conflict_count": 0,
-        "mobile_phone_conflict_count": 0,
-        "email_address_conflict_count": 0,
-        "postal_address_conflict_count": 0,
-        "is_marketing_allowed": False,
-        "is_call_allowed": False,
-        "is_email_allowed": False,
-        "is_special_care": False,
-        "is_risk_level_current": False,
-    }
-    counts, amounts = oracle.holdings(key)
-    basics = {**oracle.basics.get(key, unknown)}
-    for column, value in oracle.reached(key).items():
-        basics[column] = basics[column] or value
-    basics["is_call_allowed"] &= basics["mobile_phone"] is not None
-    basics["is_email_allowed"] &= basics["email_address"] is not None
-    return {
-        "record_count": list(oracle.customer_of.values()).count(key),
-        **basics,
-        **completeness(basics, is_asked=key in oracle.basics),
-        **counts,
-        **amounts,
-        **oracle.activity(key),
-        **oracle.service(key),
-        "currency_code": "CNY",
-    }
-
-
-def completeness(basics: Row, *, is_asked: bool) -> Row:
-    known = {
-        "full_name": basics["full_name"],
-        "sex_code": basics["sex_code"],
-        "birth_date": basics["birth_date"],
-        "mobile_phone": basics["mobile_phone"],
-        "email_address": basics["email_address"],
-        "postal_address": basics["postal_address"],
-        "risk_level_code": basics["declared_risk_level_code"],
-        "is_marketing_allowed": is_asked or None,
-    }
-    missing = [name for name, value in known.items() if value is None]
-    return {
-        "completeness_ratio": 1 - len(missing) / len(known),
-        "missing_facts": ", ".join(missing) or None,
-    }
 
 
 def test_the_sources_of_facts_tell_what_the_profile_does(

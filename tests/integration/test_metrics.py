@@ -114,6 +114,11 @@ def test_a_span_of_days_is_both_its_ends(ask: Ask) -> None:
     assert two["inbound_calls"] == sum(row["inbound_calls"] for row in days[-2:])
 
 
+def test_what_is_asked_twice_is_answered_once(ask: Ask) -> None:
+    words = ("customers", "customers", "--by", "tier", "--by", "tier")
+    assert ask(*words) == ask("customers", "--by", "tier")
+
+
 def test_the_query_can_be_taken_elsewhere(ask: Ask, home: Home) -> None:
     words = ("premium_share", "--by", "tier")
     rows = home.rows(home.must("metric", *words, "--sql"))
@@ -127,7 +132,12 @@ def test_the_query_can_be_taken_elsewhere(ask: Ask, home: Home) -> None:
         (["contribution", "--by", "brnch_id"], "the nearest is 'branch_id'"),
         (["customers", "--by", "day"], "is nothing that customers go by"),
         (["abandonment", "contribution", "--by", "day"], "is nothing that abandonment"),
-        (["contribution", "--from", "yesterday"], "expected YYYY-MM-DD"),
+        (["contribution", "--from", "yesterday"], "--from: is no date"),
+        (
+            ["customers", "--from", "2026-03-02", "--to", "2026-03-01"],
+            "the span ends before it begins",
+        ),
+        (["--by", "tier"], "no metric was named"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
