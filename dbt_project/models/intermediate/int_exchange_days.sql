@@ -26,18 +26,11 @@ bounds as (
     from firsts
 ),
 
-numbers as (
-    {{ number_spine(
-        "(select " ~ days_between("first_date", as_of()) ~ " + 2 from bounds)"
-    ) }}
-),
-
 days as (
-    select
-        cast(bounds.first_date + cast(numbers.number - 1 as integer) as date)
-            as on_date
-    from numbers
-    cross join bounds
+    {{ day_spine(
+        '(select first_date from bounds)',
+        'cast(' ~ as_of() ~ ' + interval 1 day as date)'
+    ) }}
 ),
 
 currencies as (

@@ -234,18 +234,8 @@ bounds as (
     ) as known
 ),
 
-numbers as (
-    {{ number_spine(
-        "(select " ~ days_between("first_date", as_of()) ~ " + 1 from bounds)"
-    ) }}
-),
-
 days as (
-    select
-        cast(bounds.first_date + cast(numbers.number - 1 as integer) as date)
-            as business_date
-    from numbers
-    cross join bounds
+    {{ day_spine('(select first_date from bounds)', as_of()) }}
 ),
 
 -- What moved before the first day, such as the first of its month, stands on it.
@@ -280,7 +270,7 @@ groups as (
 
 filled as (
     select
-        days.business_date,
+        days.on_date as business_date,
         groups.branch_id,
         groups.tier,
         coalesce(daily_flows.active_customer_count, 0) as active_customer_count,
@@ -290,7 +280,7 @@ filled as (
     {%- for stock in stocks %}
         sum(coalesce(stock_days.{{ stock }}, 0)) over (
             partition by groups.branch_id, groups.tier
-            order by days.business_date
+            order by days.on_date
             ) as {{ stock }}
         {{- "," if not loop.last }}
     {%- endfor %}
@@ -298,12 +288,12 @@ filled as (
     cross join groups
     left join daily_flows
         on
-            days.business_date = daily_flows.business_date
+            days.on_date = daily_flows.business_date
             and groups.branch_id = daily_flows.branch_id
             and groups.tier = daily_flows.tier
     left join stock_days
         on
-            days.business_date = stock_days.business_date
+            days.on_date = stock_days.business_date
             and groups.branch_id = stock_days.branch_id
             and groups.tier = stock_days.tier
 ),

@@ -8,18 +8,13 @@ bounds as (
     from profile_history
 ),
 
-numbers as (
-    {{ number_spine(
-        "(select " ~ days_between("first_date", as_of()) ~ " + 1 from bounds)"
-    ) }}
+days as (
+    {{ day_spine('(select first_date from bounds)', as_of()) }}
 ),
 
 calendar as (
-    select
-        cast(bounds.first_date + cast(numbers.number - 1 as integer) as date)
-            as calendar_date
-    from numbers
-    cross join bounds
+    select on_date as calendar_date
+    from days
 )
 
 select * from calendar
