@@ -27,7 +27,8 @@ import duckdb
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+# In place of this folder, whose profile.py is not the one that libraries look for.
+sys.path[0] = str(ROOT)
 
 from benchmarks._report import report  # noqa: E402
 from ingestion.contract import Contract, load_contract, load_contracts  # noqa: E402

@@ -24,8 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# In place of this folder, in which a module of the standard library is looked for under
-# the name of this script.
+# In place of this folder, whose profile.py is not the one that libraries look for.
 sys.path[0] = str(ROOT)
 
 from benchmarks._profile_bank import TIMES, land, night, publish_history  # noqa: E402
