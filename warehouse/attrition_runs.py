@@ -48,10 +48,11 @@ def use_model(bank: Bank, version: str) -> AttritionModel | None:
     """Make a saved model the bank's from the next build on; `none` leaves the rule.
 
     Raises:
-        SettingsError: There is no such model.
+        SettingsError: There is no such model, or its file is none.
     """
     if version == "none":
         bank.attrition_models.drop()
         return None
+    model = load_attrition_model(bank.attrition_models.path(version))
     bank.attrition_models.use(version)
-    return load_attrition_model(bank.attrition_models.path(version))
+    return model

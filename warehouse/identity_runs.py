@@ -81,8 +81,9 @@ def use_model(bank: Bank, version: str) -> LinkageModel:
     if version == "default":
         bank.linkage_models.drop()
         return bank.identity_rules.model
+    model = model_of(bank, version)
     bank.linkage_models.use(version)
-    return model_of(bank, version)
+    return model
 
 
 def model_of(bank: Bank, version: str) -> LinkageModel:
