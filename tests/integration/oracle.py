@@ -457,6 +457,14 @@ class Oracle:
                     parts["fee_amount"] += row["worth"]
         return dict(found)
 
+    @property
+    def contribution_parts(self) -> dict[tuple[str, date], Row]:
+        """The same with every part, 0 where a month has none of it."""
+        return {
+            key: {name: parts.get(name, ZERO) for name in PARTS}
+            for key, parts in self.contribution.items()
+        }
+
     def worth(self, row: Row) -> Fraction:
         """The amount of an interaction in the bank's currency."""
         rate = self.valued(row["currency_code"], row["business_date"])
@@ -1274,6 +1282,16 @@ def _agrees(found: Any, due: Any) -> bool:
     if isinstance(due, float) and found is not None:
         return abs(float(found) - due) < 1e-9
     return bool(found == due)
+
+
+def assert_right(found: Mapping[Any, Row], due: Mapping[Any, Row]) -> None:
+    """Assert that every row that is due is found, with all of its figures."""
+    differing = {
+        key: difference
+        for key, row in due.items()
+        if (difference := differences(found[key], row))
+    }
+    assert not differing, shown(differing)
 
 
 def shown(differing: Mapping[Any, Any]) -> str:

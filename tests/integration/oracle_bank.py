@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -596,6 +597,24 @@ LONG_AS_OF = date(2026, 3, 1)
 LONG_DAYS = tuple(day for s in LONG_STARTS for day in days_from(s, s + timedelta(2)))
 
 
+def deliver_sample(home: Home, start: date, *words: str) -> None:
+    """Put the extracts of a sample that starts on a day beside those of a bank."""
+    root = home.root.parent
+    one = Home(root / f"home{start}", root / f"extracts{start}", home.key_file)
+    one.must("sample", "--start", start.isoformat(), "--seed", "5", *words)
+    for delivered in one.extracts.glob("*/*"):
+        channel = home.extracts / delivered.parent.name
+        channel.mkdir(parents=True, exist_ok=True)
+        shutil.move(delivered, channel / delivered.name)
+
+
+def keyed(table: str, rows: Table, *columns: str) -> dict[tuple[Any, ...], Row]:
+    """Return the rows of a mart by some columns, which no two rows have alike."""
+    found = {tuple(r[c] for c in columns): r for r in rows}
+    assert len(found) == len(rows), f"mart.{table} has a row twice"
+    return found
+
+
 @functools.cache
 def long_bank(folder: Path) -> Home:
     """Return a bank of a session's folder; it is built at the first call.
@@ -606,15 +625,8 @@ def long_bank(folder: Path) -> Home:
     root = folder / "oracle_bank"
     home = Home(root / "home", root / "extracts", root / "card.key")
     for start in LONG_STARTS:
-        year = Home(root / f"home{start}", root / f"extracts{start}", home.key_file)
-        year.must(
-            *("sample", "--customers", "200", "--days", "3", "--seed", "5"),
-            *("--start", start.isoformat(), "--dirt", "light"),
-        )
-        for delivered in year.extracts.glob("*/*"):
-            channel = home.extracts / delivered.parent.name
-            channel.mkdir(parents=True, exist_ok=True)
-            shutil.move(delivered, channel / delivered.name)
+        words = ("--customers", "200", "--days", "3", "--dirt", "light")
+        deliver_sample(home, start, *words)
     land(home, *LONG_DAYS)
     home.must("build", "--date", LONG_AS_OF.isoformat())
     assert candidate_of(home).is_file()

@@ -14,7 +14,6 @@ import hashlib
 import itertools
 import json
 import re
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ from tests.integration.oracle import (
     months_later,
     seed,
 )
+from tests.integration.oracle_bank import deliver_sample
 
 CASH = {"card_withdrawal", "cash_withdrawal"}
 EARNED = {"salary", "pension"}
@@ -522,15 +522,8 @@ def eventful_bank(folder: Path) -> Home:
     root = folder / "oracle_history"
     home = Home(root / "home", root / "extracts", root / "card.key")
     for day in EVENTFUL_DAYS:
-        one = Home(root / f"home{day}", root / f"extracts{day}", home.key_file)
-        one.must(
-            *("sample", "--customers", "120", "--days", "1", "--seed", "5"),
-            *("--start", day.isoformat(), "--dirt", "none"),
-        )
-        for delivered in one.extracts.glob("*/*"):
-            channel = home.extracts / delivered.parent.name
-            channel.mkdir(parents=True, exist_ok=True)
-            shutil.move(delivered, channel / delivered.name)
+        words = ("--customers", "120", "--days", "1", "--dirt", "none")
+        deliver_sample(home, day, *words)
     _Events(home.extracts).happen()
     land(home, *EVENTFUL_DAYS)
     home.must("build", "--date", EVENTFUL_AS_OF.isoformat())

@@ -20,6 +20,7 @@ from tests.integration.oracle import (
     Oracle,
     Row,
     Table,
+    assert_right,
     candidate_of,
     differences,
     in_force,
@@ -36,6 +37,7 @@ from tests.integration.oracle_bank import (
     UNKNOWN,
     BranchOracle,
     LedgerOracle,
+    keyed,
     long_bank,
     rows_of,
     year_before,
@@ -77,10 +79,7 @@ class Judged:
         return rows
 
     def keyed(self, table: str, *columns: str) -> dict[tuple[Any, ...], Row]:
-        rows = self.rows(table)
-        found = {tuple(r[c] for c in columns): r for r in rows}
-        assert len(found) == len(rows), f"mart.{table} has a row twice"
-        return found
+        return keyed(table, self.rows(table), *columns)
 
 
 def _judged(name: str, home: Path, database: Path, as_of: date) -> Judged:
@@ -223,12 +222,7 @@ def test_ledger_positions_are_right_to_the_cent(bank: Judged) -> None:
         if bank.ledger.told_days(month):
             due |= _positions_of(bank.ledger, month)
     assert set(found) == set(due)
-    differing = {
-        key: difference
-        for key, row in due.items()
-        if (difference := differences(found[key], row))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, due)
     assert any(
         r["ledger_average_balance_amount"] != r["account_average_balance_amount"]
         for r in found.values()
@@ -264,12 +258,7 @@ def test_branch_overview_is_right_to_the_cent(bank: Judged) -> None:
     due = bank.branches.overview()
     assert set(due) <= set(found)
     nothing = dict.fromkeys(next(iter(due.values())), 0)
-    differing = {
-        key: difference
-        for key, row in found.items()
-        if (difference := differences(row, due.get(key, nothing)))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, {key: due.get(key, nothing) for key in found})
     assert {tier for *_, tier in due} >= {"premium", "ordinary", "potential", UNKNOWN}
     assert len({branch for _, branch, _ in due}) > 5
     nobody = [r for (_, *place), r in found.items() if place == [UNKNOWN, UNKNOWN]]
@@ -371,12 +360,7 @@ def test_branch_months_are_right_to_the_cent(bank: Judged) -> None:
     found = bank.keyed("branch_months", "month_start", "branch_id", "tier")
     due = bank.branches.months()
     assert set(found) == set(due)
-    differing = {
-        key: difference
-        for key, row in due.items()
-        if (difference := differences(found[key], row))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, due)
     assert {tier for *_, tier in found} >= {"premium", "ordinary", "potential"}
     assert any(branch == UNKNOWN for _, branch, _ in found)
     for column in next(iter(due.values())):
@@ -438,12 +422,7 @@ def test_channel_mix_is_right_to_the_cent(bank: Judged) -> None:
     found = bank.keyed("channel_mix", *columns)
     due = bank.branches.mix()
     assert set(found) == set(due)
-    differing = {
-        key: difference
-        for key, row in due.items()
-        if (difference := differences(found[key], row))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, due)
     shares: dict[tuple[Any, ...], float] = defaultdict(float)
     for key, row in found.items():
         shares[key[:3]] += row["interaction_share_ratio"]

@@ -17,7 +17,11 @@ import duckdb
 import pytest
 
 from tests.integration.bank_runs import PROJECT, Home, run_dbt, tables
-from tests.integration.oracle import PARTS, ZERO, Oracle, differences, shown
+from tests.integration.oracle import (
+    PARTS,
+    Oracle,
+    assert_right,
+)
 from tests.integration.oracle_bank import rows_of
 from warehouse.attrition import Panel, read_panel, train
 from warehouse.attrition_model import load_attrition_model
@@ -212,16 +216,7 @@ def test_every_customers_contribution_is_right_to_the_cent(
     found = {(r["customer_key"], r["month_start"]): r for r in rows}
     assert set(found) == set(oracle.contribution)
     assert len(found) > 15_000
-    differing = {
-        key: difference
-        for key, parts in oracle.contribution.items()
-        if (
-            difference := differences(
-                found[key], {name: parts.get(name, ZERO) for name in PARTS}
-            )
-        )
-    }
-    assert not differing, shown(differing)
+    assert_right(found, oracle.contribution_parts)
     for name in PARTS:
         assert any(row[name] for row in rows), f"{name} was never put to test"
 
@@ -231,12 +226,7 @@ def test_every_customers_profile_is_what_the_lake_tells(
 ) -> None:
     found = {r["customer_key"]: r for r in rows_of(eagle.database, "customers")}
     assert sorted(found) == oracle.customer_keys
-    differing = {
-        key: difference
-        for key, row in found.items()
-        if (difference := differences(row, oracle.profile(key)))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, {key: oracle.profile(key) for key in found})
 
 
 def test_every_customers_tiers_and_segments_are_the_policys(
@@ -264,12 +254,7 @@ def test_every_channels_days_are_right_to_the_cent(eagle: Home, oracle: Oracle) 
     found = {(r["channel"], r["business_date"]): r for r in rows}
     due = oracle.channel_days()
     assert set(found) == set(due)
-    differing = {
-        key: difference
-        for key, row in due.items()
-        if (difference := differences(found[key], row))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, due)
 
 
 # Metrics
@@ -475,3 +460,16 @@ def test_an_unknown_forecast_is_refused(forecasting: Home) -> None:
     assert refused.returncode == 2
     assert "is no saved model" in refused.stderr
     assert "passbook attrition train" in refused.stderr
+
+
+def test_a_broken_forecast_does_not_take_the_place_of_the_one_in_use(
+    forecasting: Home,
+) -> None:
+    models = forecasting.root / "attrition" / "models"
+    before = (models / "current").readlink()
+    (models / "broken").mkdir()
+    (models / "broken" / "model.json").write_text("{}")
+    refused = forecasting.run("attrition", "use", "broken")
+    assert refused.returncode == 2
+    assert "is no attrition model" in refused.stderr
+    assert (models / "current").readlink() == before

@@ -15,14 +15,14 @@ from tests.integration.oracle import (
     AS_OF,
     Oracle,
     Row,
+    assert_right,
     candidate_of,
-    differences,
     months_later,
     seed,
     shown,
     straight_bank,
 )
-from tests.integration.oracle_bank import LONG_AS_OF, long_bank, rows_of
+from tests.integration.oracle_bank import LONG_AS_OF, keyed, long_bank, rows_of
 from tests.integration.oracle_history import (
     EVENTFUL_AS_OF,
     HistoryOracle,
@@ -64,18 +64,15 @@ class Judged:
     def oracle(self) -> Oracle:
         return self.history.oracle
 
-    def keyed(self, table: str, *columns: str) -> dict[tuple[Any, ...], Row]:
-        rows = rows_of(self.database, table)
-        found = {tuple(r[c] for c in columns): r for r in rows}
-        assert len(found) == len(rows), f"mart.{table} has a row twice"
-        return found
-
     def found_history(self) -> dict[tuple[Any, ...], Row]:
-        return self.keyed("profile_history", "customer_key", "month_start")
+        return self._keyed("profile_history", "customer_key", "month_start")
 
     def found_signals(self) -> dict[tuple[Any, ...], Row]:
         columns = ("customer_key", "signal_code", "subject")
-        return self.keyed("customer_signals", *columns)
+        return self._keyed("customer_signals", *columns)
+
+    def _keyed(self, table: str, *columns: str) -> dict[tuple[Any, ...], Row]:
+        return keyed(table, rows_of(self.database, table), *columns)
 
 
 def _judged(name: str, home: Path, database: Path, as_of: date) -> Judged:
@@ -133,12 +130,7 @@ def test_profile_history_has_every_month_since_a_customer_is_known(
 
 def test_profile_history_is_right_to_the_cent(bank: Judged) -> None:
     found, due = bank.found_history(), bank.history.rows()
-    differing = {
-        key: difference
-        for key, row in due.items()
-        if (difference := differences(found[key], row))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, due)
     told = {"customer_key", "month_start", *next(iter(due.values()))}
     assert told == set(next(iter(found.values())))
     for column in told:

@@ -24,8 +24,8 @@ from tests.integration.oracle import (
     Oracle,
     StraightBank,
     Table,
+    assert_right,
     candidate_of,
-    differences,
     exact,
     is_rounding_of,
     land,
@@ -108,16 +108,7 @@ def test_customer_contribution_monthly_is_right_to_the_cent(
         for r in mart(bank, "customer_contribution_monthly")
     }
     assert set(found) == set(oracle.contribution)
-    differing = {
-        key: difference
-        for key, parts in oracle.contribution.items()
-        if (
-            difference := differences(
-                found[key], {name: parts.get(name, ZERO) for name in PARTS}
-            )
-        )
-    }
-    assert not differing, shown(differing)
+    assert_right(found, oracle.contribution_parts)
     for row in found.values():
         signed = {n: -row[n] if n in COSTS else row[n] for n in PARTS}
         taxed = sum(signed.values()) - signed["capital_charge_amount"]
@@ -309,12 +300,7 @@ def test_customers_have_the_profile_that_the_lake_tells(
 ) -> None:
     found = {r["customer_key"]: r for r in mart(bank, "customers")}
     assert sorted(found) == oracle.customer_keys
-    differing = {
-        key: difference
-        for key, row in found.items()
-        if (difference := differences(row, oracle.profile(key)))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, {key: oracle.profile(key) for key in found})
 
 
 def test_the_sources_of_facts_tell_what_the_profile_does(
@@ -360,12 +346,7 @@ def test_channel_service_is_right_to_the_cent(
     }
     due = oracle.channel_days()
     assert set(found) == set(due)
-    differing = {
-        key: difference
-        for key, row in due.items()
-        if (difference := differences(found[key], row))
-    }
-    assert not differing, shown(differing)
+    assert_right(found, due)
 
 
 def test_bank_overview_is_right_to_the_cent(bank: StraightBank, oracle: Oracle) -> None:
