@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -10,13 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.errors import PassbookError
-from ingestion.sample import SampleSpec, write_sample_bank
-from warehouse.bank import Bank
-from warehouse.build import _prepare, believable_partitions, open_candidate
-from warehouse.dbt_runs import DbtRuns
-from warehouse.night import land_and_check
-from warehouse.settings import load_settings
+from benchmarks._sample_nights import land_sample, open_bank, run_until_identity
+from ingestion.sample import SampleSpec
 
 DAY = date(2026, 3, 1)
 INPUTS = (
@@ -38,21 +32,11 @@ def normalised_bank(root: Path, customers: int, seed: int) -> Path:
 
     It comes the product's own way: sample, landing, checks, dbt up to identity.
     """
-    bank = Bank(load_settings({**os.environ, "PASSBOOK_HOME": str(root)}))
-    extracts = bank.settings.extracts
-    spec = SampleSpec(customers=customers, days=1, seed=seed, dirt="heavy")
-    write_sample_bank(spec, bank.shipped, extracts, root / "truth", root / "late")
-    try:
-        land_and_check(bank, DAY, lambda _: None)
-    except PassbookError as error:
-        raise SystemExit(f"the bank did not land: {error}") from error
+    bank = open_bank(root)
+    spec = SampleSpec(customers=customers, days=1, start=DAY, seed=seed, dirt="heavy")
+    land_sample(bank, spec, root)
     candidate = bank.editions.new_candidate(from_base=False)
-    partitions = believable_partitions(bank, DAY)
-    with open_candidate(bank, candidate.database) as connection:
-        _prepare(bank, connection, partitions, DAY, bank.identity_rules)
-    runs = DbtRuns(bank, candidate.database, DAY)
-    runs.seed()
-    runs.run("before_identity")
+    run_until_identity(bank, candidate.database, DAY)
     return _inputs_alone(candidate.database, root / "inputs.duckdb")
 
 

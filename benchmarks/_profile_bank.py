@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
+from benchmarks._sample_nights import land_sample, open_bank, run_until_identity
 from identity.resolve import resolve, write_relationships
-from ingestion.errors import PassbookError
-from ingestion.sample import SampleSpec, write_sample_bank
-from warehouse.bank import Bank
-from warehouse.build import _prepare, believable_partitions, open_candidate, seal
+from ingestion.sample import SampleSpec
+from warehouse.build import open_candidate, seal
 from warehouse.dbt_runs import DbtRuns
-from warehouse.night import land_and_check
-from warehouse.settings import load_settings
 
 LAST, NIGHT = date(2026, 2, 27), date(2026, 2, 28)
 # What a day brought is spread over a year: again every so many days, a part of it each
@@ -35,22 +31,10 @@ class Run:
     models: dict[str, float]
 
 
-def open_bank(root: Path) -> Bank:
-    """Return the bank of a folder, with the memory that the benchmark allows it."""
-    return Bank(load_settings({**os.environ, "PASSBOOK_HOME": str(root)}))
-
-
 def land(root: Path, customers: int) -> None:
     """Make a clean bank of two days and land both."""
-    bank = open_bank(root)
     spec = SampleSpec(customers=customers, days=2, start=LAST, dirt="none", seed=3)
-    extracts = bank.settings.extracts
-    write_sample_bank(spec, bank.shipped, extracts, root / "truth", root / "late")
-    for day in (LAST, NIGHT):
-        try:
-            land_and_check(bank, day, lambda _: None)
-        except PassbookError as error:
-            raise SystemExit(f"the bank did not land: {error}") from error
+    land_sample(open_bank(root), spec, root)
 
 
 def publish_history(root: Path, times: int) -> tuple[Run, int]:
@@ -61,12 +45,7 @@ def publish_history(root: Path, times: int) -> tuple[Run, int]:
     """
     bank = open_bank(root)
     candidate = bank.editions.new_candidate(from_base=False)
-    partitions = believable_partitions(bank, LAST)
-    with open_candidate(bank, candidate.database) as connection:
-        _prepare(bank, connection, partitions, LAST, bank.identity_rules)
-    runs = DbtRuns(bank, candidate.database, LAST)
-    runs.seed()
-    runs.run("before_identity")
+    runs = run_until_identity(bank, candidate.database, LAST)
     balances = ("stg_core_banking__balances", "int_account_balances")
     runs._hold(runs._invoke(["run", "--select", *balances]))
     with open_candidate(bank, candidate.database) as connection:
@@ -124,18 +103,8 @@ def night(root: Path) -> tuple[Run, int]:
     """Bring a candidate forward by the night's changes; return the time, its bytes."""
     bank = open_bank(root)
     candidate = bank.editions.new_candidate()
-    partitions = believable_partitions(bank, NIGHT)
-    with open_candidate(bank, candidate.database) as connection:
-        _prepare(bank, connection, partitions, NIGHT, bank.identity_rules)
-    runs = DbtRuns(bank, candidate.database, NIGHT)
-    runs.seed()
-    runs.run("before_identity")
+    runs = run_until_identity(bank, candidate.database, NIGHT)
     with open_candidate(bank, candidate.database) as connection:
         resolve(connection, NIGHT, bank.keys.token, bank.identity_rules)
         write_relationships(connection)
     return timed_run(runs), candidate.database.stat().st_size
-
-
-def days_of_history(times: int) -> int:
-    """Return over how many days the history goes."""
-    return (LAST - (LAST - timedelta(days=EVERY_DAYS * times))).days

@@ -22,6 +22,7 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 # In place of this folder, whose profile.py is not the one that libraries look for.
@@ -40,19 +41,19 @@ EAGLE = ROOT.parent / "shared" / "data" / "eagle_bank"
 EAGLE_NIGHT = "2014-03-30"
 
 
-def child(what: str, folder: Path) -> dict[str, object]:
+def child(what: str, folder: Path, scale: str) -> dict[str, Any]:
     """Run one part in a process of its own; return what it says."""
     done = subprocess.run(
-        [sys.executable, __file__, "--child", what, str(folder)],
+        [sys.executable, __file__, "--scale", scale, "--child", what, str(folder)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    told: dict[str, object] = json.loads(done.stdout.strip().splitlines()[-1])
+    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return told
 
 
-def run_child(what: str, folder: Path, scale: str) -> dict[str, object]:
+def run_child(what: str, folder: Path, scale: str) -> dict[str, Any]:
     """Do one part; return its figures."""
     if what == "land":
         land(folder, CUSTOMERS[scale])
@@ -107,18 +108,17 @@ def eagle_figures(folder: Path) -> dict[str, float]:
 
 def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
     """Return the figures, and the ratio of the night to a full build."""
-    os.environ["PASSBOOK_BENCHMARK_SCALE"] = scale
-    child("land", folder / "bank")
-    full = child("full", folder / "bank")
-    after = child("night", folder / "bank")
-    models = sorted(after["models"].items(), key=lambda item: -item[1])  # type: ignore[attr-defined]
+    child("land", folder / "bank", scale)
+    full = child("full", folder / "bank", scale)
+    after = child("night", folder / "bank", scale)
+    models = sorted(after["models"].items(), key=lambda item: -item[1])
     figures = {
         "customers": CUSTOMERS[scale],
         "interactions": full["interactions"],
-        "night_seconds": round(after["seconds"], 2),  # type: ignore[call-overload]
-        "full_seconds": round(full["seconds"], 2),  # type: ignore[call-overload]
-        "peak_gib": round(after["peak_gib"], 2),  # type: ignore[call-overload]
-        "edition_gib": round(after["bytes"] / 2**30, 2),  # type: ignore[operator]
+        "night_seconds": round(after["seconds"], 2),
+        "full_seconds": round(full["seconds"], 2),
+        "peak_gib": round(after["peak_gib"], 2),
+        "edition_gib": round(after["bytes"] / 2**30, 2),
         **{f"{name}_seconds": round(s, 2) for name, s in models[:SLOWEST]},
         **(eagle_figures(folder / "eagle") if scale == "full" else {}),
     }
@@ -149,8 +149,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.child:
         what, folder = options.child
-        scale = os.environ["PASSBOOK_BENCHMARK_SCALE"]
-        print(json.dumps(run_child(what, Path(folder), scale)))
+        print(json.dumps(run_child(what, Path(folder), options.scale)))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         figures, ratios = measure(options.scale, Path(folder))
