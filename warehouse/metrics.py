@@ -50,9 +50,9 @@ class Metrics:
                 "was built before it had metrics",
                 remedy="Run: passbook night --date DATE --skip-landing",
             )
-        self._text = path.read_text(encoding="utf-8")
-        self._defined = {m["name"]: m for m in json.loads(self._text)["metrics"]}
-        self._engine = _engine_of(self._text)
+        manifest = path.read_text(encoding="utf-8")
+        self._defined = {m["name"]: m for m in json.loads(manifest)["metrics"]}
+        self._engine = _engine_of(manifest)
 
     def all(self) -> list[dict[str, Any]]:
         """Return each metric: its name, its unit, what it is, what it goes by."""

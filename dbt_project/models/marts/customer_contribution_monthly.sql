@@ -81,7 +81,7 @@ taxable as (
             and parts.month_start < tax_terms.valid_to
 ),
 
-customer_contribution_monthly as (
+taxed as (
     select
         customer_key,
         month_start,
@@ -91,6 +91,20 @@ customer_contribution_monthly as (
         cost_to_serve_amount,
         expected_loss_amount,
         {{ in_cents('tax_amount') }} as tax_amount,
+        capital_charge_amount
+    from taxable
+),
+
+customer_contribution_monthly as (
+    select
+        customer_key,
+        month_start,
+        deposit_interest_amount,
+        loan_interest_amount,
+        fee_amount,
+        cost_to_serve_amount,
+        expected_loss_amount,
+        tax_amount,
         capital_charge_amount,
         cast(
             deposit_interest_amount
@@ -98,11 +112,11 @@ customer_contribution_monthly as (
             + fee_amount
             - cost_to_serve_amount
             - expected_loss_amount
-            - {{ in_cents('tax_amount') }}
+            - tax_amount
             - capital_charge_amount as decimal(18, 2)
         ) as contribution_amount,
         '{{ var("currency_code") }}' as currency_code
-    from taxable
+    from taxed
 )
 
 select * from customer_contribution_monthly
