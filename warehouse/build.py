@@ -213,17 +213,20 @@ def _prepare(
     for schema in ("ops", "identity", *reversed(WORKING_SCHEMAS)):
         connection.execute(f"create schema if not exists {schema}")
     changed = _changed(connection, partitions)
+    base_as_of = _base_as_of(connection)
     forecast = bank.attrition_model
     _write_partitions(connection, "loaded_partitions", partitions)
     _write_partitions(connection, "changed_partitions", changed)
     connection.execute(
         "create or replace table ops.build as select "
-        "? as code_version, cast(? as date) as as_of_date, ? as timezone, "
+        "? as code_version, cast(? as date) as as_of_date, "
+        "cast(? as date) as base_as_of_date, ? as timezone, "
         "? as currency_code, ? as identity_rules, "
         "cast(? as varchar) as attrition_model",
         [
             bank.code_version,
             as_of,
+            base_as_of,
             bank.settings.timezone,
             bank.settings.currency,
             rules.version,
@@ -292,6 +295,14 @@ def _changed(
                 if p.feed_id == follower and p.business_date >= min(days)
             }
     return sorted(changed)
+
+
+def _base_as_of(connection: duckdb.DuckDBPyConnection) -> date | None:
+    """Return the date that the candidate's base stands at; none, it has no base."""
+    connection.execute("create table if not exists ops.build (as_of_date date)")
+    row = connection.execute("select max(as_of_date) from ops.build").fetchone()
+    found: date | None = row[0] if row else None
+    return found
 
 
 def _loaded(connection: duckdb.DuckDBPyConnection) -> set[Partition]:

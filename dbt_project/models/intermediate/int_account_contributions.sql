@@ -1,11 +1,22 @@
 -- One row per position and month: what an account, or a loan that no balance tells of,
 -- earns and risks, in the bank's currency.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ forget_restated('account') }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('account_fingerprints') }}
+
 with balance_months as (
-    select * from {{ ref('int_balance_months') }}
+    {{ restated_rows(ref('int_balance_months'), 'account') }}
 ),
 
 loan_months as (
-    select * from {{ ref('int_loan_months') }}
+    {{ restated_rows(ref('int_loan_months'), 'account') }}
 ),
 
 accounts as (

@@ -1,8 +1,19 @@
 -- One row per customer and whole month at whose end it had deposits to lose: what
 -- attrition is forecast from, all of it known by then. A quarter is the month and the
 -- two before it; months before a customer was known count as the ones it has.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ forget_restated('customer') }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('customer_fingerprints') }}
+
 with profile_history as (
-    select * from {{ ref('profile_history') }}
+    {{ restated_rows(ref('profile_history'), 'customer', months_earlier=12) }}
 ),
 
 terms as (
@@ -102,6 +113,7 @@ attrition_features as (
         month_start,
         as_of_date
     from measured
+    where {{ is_restated('customer') }}
 )
 
 select * from attrition_features

@@ -1,37 +1,59 @@
 -- One row per account and month: balance times days in the bank's currency, at the rate
 -- of each day, so a rate a day applies to it; the same times the yearly interest; and
--- what stood at the month's end, or at the edition's date.
-with periods as (
-    select * from {{ ref('int_balance_periods') }}
+-- what stood at the month's end, or at the edition's date, also as it was told.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ forget_restated('account') }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('account_fingerprints') }}
+
+with accounts as (
+    select * from {{ ref('int_accounts') }}
+),
+
+balances as (
+    {{ restated_balances(this, restated('account')) }}
+),
+
+bounds as (
+    select min(business_date) as first_date
+    from {{ ref('int_account_balances') }}
+),
+
+periods as (
+    {{ balance_periods('balances') }}
 ),
 
 exchange_days as (
     select * from {{ ref('int_exchange_days') }}
 ),
 
-bounds as (
-    select coalesce(min(first_date), {{ as_of() }}) as first_date
+-- Spread over its months and not joined with them: of such a join the engine expects
+-- few rows, and puts all of them into memory for the next one.
+spread as (
+    select
+        *,
+        {{ each_month('first_date', 'end_date - interval 1 day') }} as month_start
     from periods
-),
-
-months as (
-    {{ month_spine('(select first_date from bounds)', as_of()) }}
 ),
 
 pieces as (
     select
-        periods.account_id,
-        months.month_start,
-        periods.currency_code,
-        periods.balance_amount,
-        periods.interest_rate,
-        greatest(periods.first_date, months.month_start) as first_date,
-        least(periods.end_date, {{ add_months('months.month_start', 1) }}) as end_date
-    from periods
-    inner join months
-        on
-            periods.first_date < {{ add_months('months.month_start', 1) }}
-            and periods.end_date > months.month_start
+        account_id,
+        month_start,
+        currency_code,
+        balance_amount,
+        interest_rate,
+        told_interest_rate,
+        greatest(first_date, month_start) as first_date,
+        least(end_date, {{ add_months('month_start', 1) }}) as end_date
+    from spread
+    where {{ is_restated('account') }}
 ),
 
 valued as (
@@ -39,16 +61,16 @@ valued as (
         pieces.account_id,
         pieces.month_start,
         pieces.interest_rate,
+        pieces.balance_amount as told_balance_amount,
+        pieces.told_interest_rate,
+        pieces.end_date >= least(
+            {{ add_months('pieces.month_start', 1) }},
+            cast({{ as_of() }} + interval 1 day as date)
+        ) as is_closing,
         {{ days_between('pieces.first_date', 'pieces.end_date') }} as day_count,
         {{ days_in_own_currency('pieces.balance_amount', 'pieces') }}
             as balance_day_amount,
         case
-            when
-                pieces.end_date < least(
-                    {{ add_months('pieces.month_start', 1) }},
-                    cast({{ as_of() }} + interval 1 day as date)
-                )
-                then 0
             when pieces.currency_code = '{{ var("currency_code") }}'
                 then cast(pieces.balance_amount as decimal(28, 4))
             else
@@ -87,8 +109,14 @@ balance_months as (
                 ), 0
             ) as decimal(28, 8)
         ) as interest_day_amount,
-        cast(coalesce(sum(closing_amount), 0) as decimal(28, 4)) as closing_amount,
-        cast(sum(day_count) as bigint) as day_count
+        cast(
+            coalesce(sum(closing_amount) filter (where is_closing), 0)
+            as decimal(28, 4)
+        ) as closing_amount,
+        cast(sum(day_count) as bigint) as day_count,
+        -- What the next month begins with, as it was told.
+        max(told_balance_amount) filter (where is_closing) as told_balance_amount,
+        max(told_interest_rate) filter (where is_closing) as told_interest_rate
     from valued
     group by account_id, month_start
 )

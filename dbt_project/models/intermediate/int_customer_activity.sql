@@ -17,12 +17,12 @@ bounds as (
     from {{ ref('int_record_days') }}
 ),
 
-activities as (
-    select * from {{ ref('activities') }}
-),
-
 customer_months as (
     select * from {{ ref('int_customer_months') }}
+),
+
+channel_months as (
+    select * from {{ ref('int_customer_channel_months') }}
 ),
 
 bridge as (
@@ -45,37 +45,38 @@ totals as (
     group by customer_key
 ),
 
+channels as (
+    select
+        customer_key,
+        channel,
+        sum(interaction_count) as interaction_count,
+        sum(inbound_contact_count) as inbound_contact_count
+    from channel_months
+    group by customer_key, channel
+),
+
 channel_ranks as (
     select
-        bridge.customer_key,
-        record_months.channel
-    from record_months
-    inner join bridge on record_months.record_id = bridge.record_id
-    group by bridge.customer_key, record_months.channel
+        customer_key,
+        channel
+    from channels
     qualify
         row_number() over (
-            partition by bridge.customer_key
-            order by sum(record_months.interaction_count) desc, record_months.channel
+            partition by customer_key
+            order by interaction_count desc, channel asc
         ) = 1
 ),
 
--- By what way the customer turns to the bank when it wants to talk.
 contact_ranks as (
     select
-        bridge.customer_key,
-        record_months.channel
-    from record_months
-    inner join activities on record_months.activity_code = activities.activity_code
-    inner join bridge on record_months.record_id = bridge.record_id
-    where
-        activities.kind_code = 'contact'
-        and activities.direction_code = 'inbound'
-        and record_months.activity_code not in ('case_opened', 'case_changed')
-    group by bridge.customer_key, record_months.channel
+        customer_key,
+        channel
+    from channels
+    where inbound_contact_count > 0
     qualify
         row_number() over (
-            partition by bridge.customer_key
-            order by sum(record_months.interaction_count) desc, record_months.channel
+            partition by customer_key
+            order by inbound_contact_count desc, channel asc
         ) = 1
 ),
 

@@ -1,6 +1,17 @@
 -- One row per customer and month with an interaction, in whatever channel.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ forget_restated('customer') }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('customer_fingerprints') }}
+
 with record_months as (
-    select * from {{ ref('int_record_months') }}
+    {{ restated_records(ref('int_record_months'), 'customer') }}
 ),
 
 activities as (

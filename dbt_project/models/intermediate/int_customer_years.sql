@@ -1,6 +1,6 @@
 -- One row per customer with an interaction in the months that segments look back on.
-with record_months as (
-    select * from {{ ref('int_record_months') }}
+with channel_months as (
+    select * from {{ ref('int_customer_channel_months') }}
 ),
 
 customer_months as (
@@ -12,28 +12,22 @@ terms as (
     where {{ as_of() }} >= valid_from and {{ as_of() }} < valid_to
 ),
 
-bridge as (
-    select * from {{ source('identity', 'customer_identity') }}
-    where customer_key is not null
-),
-
 channel_ranks as (
     select
-        bridge.customer_key,
-        record_months.channel,
-        sum(record_months.interaction_count) as interaction_count
-    from record_months
+        channel_months.customer_key,
+        channel_months.channel,
+        sum(channel_months.interaction_count) as interaction_count
+    from channel_months
     inner join terms
         on
-            record_months.month_start
+            channel_months.month_start
             > {{ add_months(month_start(as_of()), '-terms.trailing_months') }}
-    inner join bridge on record_months.record_id = bridge.record_id
-    group by bridge.customer_key, record_months.channel
+    group by channel_months.customer_key, channel_months.channel
     qualify
         row_number() over (
-            partition by bridge.customer_key
+            partition by channel_months.customer_key
             order by
-                sum(record_months.interaction_count) desc, record_months.channel asc
+                sum(channel_months.interaction_count) desc, channel_months.channel asc
         ) = 1
 ),
 

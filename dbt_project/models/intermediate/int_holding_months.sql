@@ -1,10 +1,24 @@
 -- One row per customer and month at whose end it owned an account: what it held then.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ forget_restated('customer') }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('customer_fingerprints') }}
+
 with accounts as (
     select * from {{ ref('int_accounts') }}
 ),
 
 account_owners as (
-    select * from {{ ref('int_account_owners') }}
+    select
+        *,
+        {{ restated_since('customer') }} as since_month
+    from {{ ref('int_account_owners') }}
 ),
 
 balance_months as (
@@ -41,11 +55,12 @@ held as (
             'account_owners.owner_share_ratio'
         ) }} as share_amount
     from accounts
+    inner join account_owners on accounts.account_id = account_owners.account_id
     inner join month_ends
         on
             accounts.opened_date <= month_ends.end_date
+            and account_owners.since_month <= month_ends.month_start
             and coalesce(accounts.closed_date > month_ends.end_date, true)
-    inner join account_owners on accounts.account_id = account_owners.account_id
     left join balance_months
         on
             accounts.account_id = balance_months.account_id

@@ -1,14 +1,30 @@
 -- One row per customer and whole month that had deposits to lose so many months before.
-with profile_history as (
-    select * from {{ ref('profile_history') }}
-),
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ forget_restated('customer') }}"
+    )
+}}
 
-terms as (
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('customer_fingerprints') }}
+
+with terms as (
     select
         cast({{ signal_term('attrition_months') }} as integer) as month_count,
         {{ signal_term('attrition_least_balance') }} as least_balance,
         {{ signal_term('attrition_drop_ratio') }} as least_drop_ratio,
         {{ signal_term('attrition_active_drop_ratio') }} as least_active_drop_ratio
+),
+
+profile_history as (
+    {{ restated_rows(
+        ref('profile_history'),
+        'customer',
+        months_earlier='2 * (select month_count from terms)'
+    ) }}
 ),
 
 -- Counts of all months so far: those of a span are the difference of two.
@@ -102,6 +118,7 @@ attrition_months as (
         ) as is_lost,
         '{{ var("currency_code") }}' as currency_code
     from dropped
+    where {{ is_restated('customer') }}
 )
 
 select * from attrition_months

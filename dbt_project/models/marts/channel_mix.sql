@@ -1,30 +1,10 @@
 -- One row per month, branch, tier and channel with an interaction of its customers.
-with record_days as (
-    select * from {{ ref('int_record_days') }}
-),
-
-bridge as (
-    select * from {{ source('identity', 'customer_identity') }}
-    where customer_key is not null
+with customer_months as (
+    select * from {{ ref('int_customer_channel_months') }}
 ),
 
 places as (
     select * from {{ ref('int_customer_places') }}
-),
-
-customer_months as (
-    select
-        bridge.customer_key,
-        {{ month_start('record_days.business_date') }} as month_start,
-        record_days.channel,
-        sum(record_days.interaction_count) as interaction_count,
-        sum(record_days.cost_to_serve_amount) as cost_to_serve_amount
-    from record_days
-    inner join bridge on record_days.record_id = bridge.record_id
-    group by
-        bridge.customer_key,
-        {{ month_start('record_days.business_date') }},
-        record_days.channel
 ),
 
 summed as (

@@ -3,8 +3,10 @@ with record_days as (
     select * from {{ ref('int_record_days') }}
 ),
 
-bridge as (
-    select * from {{ source('identity', 'customer_identity') }}
+nobodies as (
+    select record_id
+    from {{ source('identity', 'customer_identity') }}
+    where customer_key is null
 ),
 
 summed as (
@@ -25,12 +27,12 @@ summed as (
         sum(record_days.declined_count) as declined_count,
         coalesce(
             sum(record_days.interaction_count) filter (
-                where bridge.customer_key is null
+                where nobodies.record_id is not null
             ), 0
         ) as unattributed_count,
         sum(record_days.cost_to_serve_amount) as cost_to_serve_amount
     from record_days
-    left join bridge on record_days.record_id = bridge.record_id
+    left join nobodies on record_days.record_id = nobodies.record_id
     group by record_days.channel, record_days.business_date
 ),
 

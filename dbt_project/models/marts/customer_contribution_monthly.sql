@@ -1,4 +1,16 @@
 -- One row per customer and month in which the customer had a balance or an interaction.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ forget_restated('customer') }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('customer_fingerprints') }}
+
 {%- set balance_parts = [
     'deposit_interest_amount',
     'loan_interest_amount',
@@ -6,7 +18,7 @@
     'capital_charge_amount',
 ] %}
 with account_contributions as (
-    select * from {{ ref('int_account_contributions') }}
+    {{ restated_holdings(ref('int_account_contributions')) }}
 ),
 
 account_owners as (
@@ -14,7 +26,7 @@ account_owners as (
 ),
 
 customer_months as (
-    select * from {{ ref('int_customer_months') }}
+    {{ restated_rows(ref('int_customer_months'), 'customer') }}
 ),
 
 from_balances as (
@@ -32,6 +44,7 @@ from_balances as (
     from account_contributions
     inner join account_owners
         on account_contributions.account_id = account_owners.account_id
+    where {{ is_restated('customer') }}
     group by account_owners.customer_key, account_contributions.month_start
 ),
 

@@ -1,4 +1,16 @@
 -- One row per customer and month from the first in which it is known.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ forget_restated('placement') }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('placement_fingerprints') }}
+
 {#- Which figures of a customer's month come from where. -#}
 {%- set parts = {
     'int_tier_assessments': ['trailing_contribution_amount'],
@@ -34,7 +46,7 @@ told as (
             {{ column if column in parts[part] else 'null' }} as {{ column }}
             {{- "," if not loop.last }}
         {%- endfor %}
-        from {{ ref(part) }}
+        from ({{ restated_rows(ref(part), 'placement') }}) as {{ part }}
         {{- "\n        union all" if not loop.last }}
     {%- endfor %}
 ),
