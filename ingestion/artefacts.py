@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and named by what is in them."""
+"""Files that are written whole or not at all, and told apart by what is in them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

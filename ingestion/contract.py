@@ -187,13 +187,16 @@ class Delivery(_Strict):
 
     `daily`: a folder a business date. `history`: one file over several dates, split by
     `date_column`. `static`: one undated file, in force from `effective_date`.
-    `snapshot` content is the whole state; `events` are what happened on the day.
+    `snapshot` content is the whole state; `events` are what happened on the day. What
+    comes late, or is corrected, of the last `late_days` days is taken in by the next
+    night.
     """
 
     cadence: Literal["daily", "history", "static"] = "daily"
     content: Literal["events", "snapshot"] = "events"
     required: bool = True
     wait_until: str = "06:00"
+    late_days: int = Field(default=7, ge=0, le=366)
     date_column: str | None = None
     effective_date: date | None = None
 

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from ingestion.artefacts import sha256_of
 from ingestion.contract import Contract, Feed
 from ingestion.errors import LandingRefused, MissingExtract
 
@@ -73,7 +74,7 @@ class Extract:
     @cached_property
     def _hashing(self) -> list[Future[str]]:
         pool = ThreadPoolExecutor(1)
-        found = [pool.submit(_sha256, file) for file in self.files]
+        found = [pool.submit(sha256_of, file) for file in self.files]
         pool.shutdown(wait=False)
         return found
 
@@ -137,6 +138,28 @@ def is_complete(feed: Feed, extracts: Path, business_date: date) -> bool:
     if feed.control.kind == "file":
         return bool(control_paths(feed, folder))
     return any(folder.glob(feed.layout.path))
+
+
+def arrived_digests(
+    feed: Feed, extracts: Path, business_date: date
+) -> tuple[str, ...] | None:
+    """Return the sha256 that the files of a complete extract have.
+
+    The control file is believed; without one the files are read. None where nothing is
+    complete, or the control file cannot be read.
+    """
+    if not is_complete(feed, extracts, business_date):
+        return None
+    folder = extract_folder(feed, extracts, business_date)
+    if feed.control.kind == "none":
+        return tuple(sha256_of(file) for file in sorted(folder.glob(feed.layout.path)))
+    where = f"{feed.id} {business_date}"
+    paths = control_paths(feed, folder)
+    try:
+        control = _latest_control(where, paths, feed, business_date)
+    except LandingRefused:
+        return None
+    return tuple(file.sha256 for file in control.files)
 
 
 def find_extract(
@@ -299,11 +322,6 @@ def _prove(
                 found=f"{file.stat().st_size:,} bytes, sha256 {digest[:12]}",
                 remedy="It may be truncated or still growing: ask for it again.",
             )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _depends_on(

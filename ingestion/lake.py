@@ -12,13 +12,14 @@ import os
 import shutil
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from ingestion.artefacts import sha256_of
 from ingestion.contract import Feed
 
 PART = "part.parquet"
@@ -153,6 +154,28 @@ class Lake:
         """Yield every standing landing, in order of path."""
         for path in sorted((self.root / "manifests").glob("*/*/*.json")):
             yield json.loads(path.read_text(encoding="utf-8"))
+
+    def contents(self, feed: Feed, days: Iterable[str]) -> dict[str, str]:
+        """Return the sha256 of the partitions of some dates, by date."""
+        paths = {day: self.partition(feed, date.fromisoformat(day)) for day in days}
+        return {day: sha256_of(path) for day, path in paths.items()}
+
+    def damages(
+        self, feed: Feed, standing: Mapping[str, Any], days: Iterable[str] | None = None
+    ) -> dict[str, str]:
+        """Return what is wrong with partitions of a landing, by date.
+
+        Looked at are those of `days`, all of them where none are named.
+        """
+        found = {}
+        for day in standing["partitions"] if days is None else days:
+            path = self.partition(feed, date.fromisoformat(day))
+            said = standing.get("contents", {}).get(day)
+            if not path.is_file():
+                found[day] = f"{path} is gone"
+            elif said and sha256_of(path) != said:
+                found[day] = f"{path} is not the file that was landed"
+        return found
 
     def write_manifest(
         self, feed: Feed, business_date: date, standing: dict[str, Any]

@@ -61,7 +61,10 @@ REJECTS = "rejects.parquet"
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of one extract. `records_in` = landed + rejected + filtered."""
+    """What became of one extract. `records_in` = landed + rejected + filtered.
+
+    By date, `partitions` has the rows of each partition, `contents` its file's sha256.
+    """
 
     channel: str
     feed: str
@@ -78,6 +81,7 @@ class Landed:
     filtered: int = 0
     sums: dict[str, str] = field(default_factory=dict)
     partitions: dict[str, int] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -96,7 +100,8 @@ def land(
 
     Rows that do not fit the contract go to the feed's rejects with line number and
     reason; landed, rejected and filtered rows add up to the extract's records. An
-    extract that is landed already is left as it is and comes back `unchanged`. Where a
+    extract that is landed already is left as it is and comes back `unchanged`, unless
+    what is landed of it was damaged since. Where a
     corrected extract takes an earlier one's place, the earlier landing is kept among
     the superseded ones of the lake.
 
@@ -112,7 +117,8 @@ def land(
         standing = lake.standing(feed, business_date)
         if standing:
             extract.prove()
-            if standing["fingerprint"] == extract.fingerprint:
+            whole = not lake.damages(feed, standing)
+            if whole and standing["fingerprint"] == extract.fingerprint:
                 return Landed(**{**standing, "verdict": "unchanged"})
         return _landed(extract, lake, keys, zone, standing)
 
@@ -149,6 +155,7 @@ def _landed(
         filtered=count.filtered,
         sums=count.stated_sums(),
         partitions=partitions,
+        contents=lake.contents(feed, partitions),
         reasons=dict(sorted(count.reasons.items())),
         warnings=_warnings(extract, count),
         seconds=round(time.monotonic() - started, 3),

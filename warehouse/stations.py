@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from ingestion.contract import Feed
 from ingestion.errors import CheckStopped, LandingRefused, MissingExtract, joined
-from ingestion.extract import is_complete
+from ingestion.extract import arrived_digests, is_complete
 from ingestion.landing import Landed, land
 from quality.landed import check_feed
+from quality.monitors import MOST_DAYS, Profile, as_details, profile, unusual
 from warehouse.bank import Bank
 from warehouse.ledger import Outcome
+from warehouse.lineage import tell_landing
 
 
 def land_channel(
@@ -20,47 +23,85 @@ def land_channel(
 ) -> list[Outcome]:
     """Land every feed of a channel; a refused feed does not keep the others back.
 
-    Returns one outcome a feed. With `only_daily`, files that are the same on any date
-    are passed over: a range of dates needs them once.
+    What came late or was corrected of the days before, as far as the contract allows
+    for it, is landed with it. Returns one outcome a feed and date. With `only_daily`,
+    files that are the same on any date are passed over, and so are days before: a range
+    of dates needs the former once, and names the latter.
 
     Raises:
-        LandingRefused: A feed that the night cannot do without was refused. All other
-            feeds of the channel are landed by then.
+        LandingRefused: A feed that the night cannot do without was refused for its own
+            date. All other feeds of the channel are landed by then.
     """
-    contract = bank.contract(channel)
     outcomes: list[Outcome] = []
     refused: list[LandingRefused] = []
-    for feed in contract.feeds:
+    for feed in bank.contract(channel).feeds:
         if only_daily and feed.delivery.cadence != "daily":
             continue
-        try:
-            landed = land(
-                contract,
-                feed,
-                bank.settings.extracts,
-                bank.lake,
-                business_date,
-                bank.keys,
-                bank.settings.timezone,
-            )
-            outcome = _landed_outcome(bank, landed, business_date)
-        except LandingRefused as error:
-            verdict = "missing" if isinstance(error, MissingExtract) else "refused"
-            outcome = Outcome(
-                "land",
-                feed.id,
-                business_date.isoformat(),
-                verdict,
-                message=error.line(),
-                code_version=bank.code_version,
-                details={"required": feed.delivery.required},
-            )
-            if feed.delivery.required:
+        late = () if only_daily else late_dates(bank, feed, business_date)
+        for day in (*late, business_date):
+            outcome, error = _landed(bank, feed, day)
+            outcomes.append(outcome)
+            if error and day == business_date and feed.delivery.required:
                 refused.append(error)
-        outcomes.append(bank.ledger.write(outcome))
     if refused:
         raise joined(refused)
     return outcomes
+
+
+def late_dates(bank: Bank, feed: Feed, business_date: date) -> Iterator[date]:
+    """Yield the dates before a night's of which a feed brought something after all.
+
+    They lie within what its contract allows for, a night asked for them, and what has
+    arrived since is not what stands.
+    """
+    for day in _dates_before(feed, business_date):
+        if bank.ledger.read("land", feed.id, day.isoformat()) is None:
+            continue  # No night asked for it: it is for a backfill.
+        digests = arrived_digests(feed, bank.settings.extracts, day)
+        standing = bank.lake.standing(feed, day) or {}
+        if digests is not None and list(digests) != list(standing.get("digests", ())):
+            yield day
+
+
+def _dates_before(feed: Feed, business_date: date) -> Iterator[date]:
+    """Yield the dates of which a night takes in what came late, oldest first."""
+    if feed.delivery.cadence == "daily":
+        for back in range(feed.delivery.late_days, 0, -1):
+            yield business_date - timedelta(days=back)
+
+
+def _landed(
+    bank: Bank, feed: Feed, business_date: date
+) -> tuple[Outcome, LandingRefused | None]:
+    """Land one feed for a date and write it down; return why where it was refused."""
+    refusal: LandingRefused | None = None
+    try:
+        landed = land(
+            bank.contract(feed.channel),
+            feed,
+            bank.settings.extracts,
+            bank.lake,
+            business_date,
+            bank.keys,
+            bank.settings.timezone,
+        )
+        outcome = _landed_outcome(bank, landed, business_date)
+    except LandingRefused as error:
+        refusal = error
+        verdict = "missing" if isinstance(error, MissingExtract) else "refused"
+        outcome = Outcome(
+            "land",
+            feed.id,
+            business_date.isoformat(),
+            verdict,
+            message=error.line(),
+            code_version=bank.code_version,
+            details={"required": feed.delivery.required},
+        )
+    written = bank.ledger.write(outcome)
+    if written.verdict in {"landed", "refused"}:
+        tell_landing(bank, feed, written)
+    return written, refusal
 
 
 def _landed_outcome(bank: Bank, landed: Landed, business_date: date) -> Outcome:
@@ -90,22 +131,30 @@ def _landed_outcome(bank: Bank, landed: Landed, business_date: date) -> Outcome:
 def check_channel(bank: Bank, channel: str, business_date: date) -> list[Outcome]:
     """Check every landed feed of a channel against its contract's rules.
 
-    Returns one outcome a feed that is landed for the date. A landing that was checked
-    by this code already is not checked again: its outcome stands.
+    Returns one outcome a feed that is landed for the date, and one for each landing of
+    the days before that came late and was not checked yet. A landing that was checked
+    by this code already is not checked again: its outcome stands. Where a landing looks
+    unlike its feed's history, a warning follows.
 
     Raises:
-        CheckStopped: A rule of severity error failed; the edition will do without the
-            partition until it is landed again.
+        CheckStopped: A rule of severity error failed for the date; the edition will do
+            without the partition until it is landed again.
     """
     outcomes: list[Outcome] = []
     stopped: list[Outcome] = []
     for feed in bank.contract(channel).feeds:
+        for day in _dates_before(feed, business_date):
+            standing = bank.lake.standing(feed, day)
+            if standing and check_of(bank, feed, standing) is None:
+                outcomes.append(_checked(bank, feed, standing))
+                outcomes += _monitored(bank, feed, standing)
         standing = bank.lake.standing(feed, business_date)
         if standing is None:
             continue
         outcome = _check_by_this_code(bank, feed, standing)
         outcome = outcome or _checked(bank, feed, standing)
         outcomes.append(outcome)
+        outcomes += _monitored(bank, feed, standing)
         if outcome.verdict == "stop" and feed.delivery.required:
             stopped.append(outcome)
     if stopped:
@@ -150,6 +199,48 @@ def _checked(bank: Bank, feed: Feed, standing: dict[str, Any]) -> Outcome:
             details={"rules": checked.rules, "failed": checked.failed},
         )
     )
+
+
+def _monitored(bank: Bank, feed: Feed, standing: dict[str, Any]) -> list[Outcome]:
+    """Hold a landing of a day against the feed's history; return a warning, if any.
+
+    What it looks like stands in the ledger, where the next ones find it.
+    """
+    if feed.delivery.cadence != "daily":
+        return []
+    day = date.fromisoformat(standing["business_date"])
+    earlier = bank.ledger.read("monitor", feed.id, day.isoformat())
+    if earlier and earlier.fingerprint == standing["fingerprint"]:
+        return []
+    path = str(bank.lake.partition(feed, day))
+    found = profile(feed, path, day, bank.settings.timezone)
+    history = _profiles(bank, feed, day)
+    lines = unusual(day, found, history, bank.settings.country)
+    outcome = bank.ledger.write(
+        Outcome(
+            "monitor",
+            feed.id,
+            day.isoformat(),
+            "warn" if lines else "pass",
+            message="; ".join(lines),
+            rows_in=found.rows,
+            fingerprint=standing["fingerprint"],
+            code_version=bank.code_version,
+            details=as_details(found),
+        )
+    )
+    return [outcome] if lines else []
+
+
+def _profiles(bank: Bank, feed: Feed, before: date) -> dict[date, Profile]:
+    """Return what landings of the weeks before a date looked like."""
+    found = {}
+    for weeks in range(1, 2 * MOST_DAYS + 1):
+        day = before - timedelta(weeks=weeks)
+        outcome = bank.ledger.read("monitor", feed.id, day.isoformat())
+        if outcome:
+            found[day] = Profile.of(outcome.details)
+    return found
 
 
 def missing_feeds(bank: Bank, channel: str, business_date: date) -> list[Feed]:

@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from tests.integration.bank_runs import Home, tables
+from tests.integration.bank_runs import Home, differing_tables
 from tests.integration.oracle import (
     AS_OF,
     DAYS,
@@ -401,36 +401,8 @@ def test_every_table_is_a_function_of_the_lake_whatever_the_order_of_days(
         "(select count(*) from ops.loaded_partitions)"
     )
     assert 0 < counted[0] < counted[1], "the last night built everything anew"
-    straight, crooked = tables(bank.home), tables(other_order)
-    renamed = _renamed(bank.home, other_order)
-    names = [n for n in straight if n.split(".")[0] in {"mart", "intermediate"}]
-    names += ["ops.reconciliation", "ops.rejects_by_reason", "ops.loaded_partitions"]
-    assert len(names) > 20
-    differing = {}
-    for name in names:
-        there = [tuple(_renamed_value(renamed, v) for v in r) for r in crooked[name]]
-        here = [tuple(_renamed_value({}, v) for v in r) for r in straight[name]]
-        extra = Counter(there) - Counter(here)
-        missing = Counter(here) - Counter(there)
-        if extra or missing:
-            differing[name] = (list(missing)[:2], list(extra)[:2])
+    differing = differing_tables(bank.home, other_order)
     assert not differing, shown(differing)
-
-
-def _renamed_value(renamed: dict[object, object], value: object) -> object:
-    """Return a key by its other name; a list as something that can be counted."""
-    return tuple(value) if isinstance(value, list) else renamed.get(value, value)
-
-
-def _renamed(home: Home, other: Home) -> dict[object, object]:
-    """Return each customer key of the other home with the one of the first home."""
-    query = "select record_id, customer_key from identity.customer_identity"
-    here, there = dict(home.rows(query)), dict(other.rows(query))
-    assert here.keys() == there.keys()
-    pairs = {(there[record], here[record]) for record in here}
-    renamed = dict(pairs)
-    assert len(pairs) == len(renamed) == len(set(renamed.values()))
-    return {old: new for old, new in renamed.items() if old is not None}
 
 
 # Who is who

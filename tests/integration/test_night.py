@@ -187,14 +187,110 @@ def test_a_rerun_of_a_night_changes_nothing(unbroken: Home) -> None:
     assert unbroken.database.resolve() == before
 
 
-def test_rollback_goes_back_and_forth(unbroken: Home) -> None:
+def test_rollback_goes_back_and_forth_and_the_ledger_says_why(unbroken: Home) -> None:
     latest = unbroken.database.resolve().parent.name
-    unbroken.must("rollback")
+    refused = unbroken.run("rollback")
+    assert refused.returncode == 2
+    assert "--reason: is missing" in refused.stderr
+    unbroken.must("rollback", "--reason", "a wrong price")
     assert unbroken.rows("select cast(as_of_date as varchar) from ops.build") == [
         (DAYS[0],)
     ]
-    unbroken.must("rollback", latest)
+    said = json.loads(
+        (unbroken.root / f"ledger/rollback/bank/{DAYS[0]}.json").read_text()
+    )
+    assert said["message"] == f"from {latest} to edition-000001: a wrong price"
+    asked = "select count(*) from mart.interactions"
+    (now,) = json.loads(unbroken.must("sql", asked, "--json"))
+    (then,) = json.loads(unbroken.must("sql", asked, "--edition", latest, "--json"))
+    assert now["count_star()"] < then["count_star()"]
+    unbroken.must("rollback", latest, "--reason", "the price was right")
     assert unbroken.database.resolve().parent.name == latest
+
+
+def test_two_editions_are_compared_by_table_and_by_row(unbroken: Home) -> None:
+    ids = ("edition-000001", "edition-000002")
+    assert json.loads(unbroken.must("diff", ids[0], ids[0], "--json")) == []
+    found = json.loads(unbroken.must("diff", *ids, "--json"))
+    (interactions,) = [d for d in found if d["table"] == "mart.interactions"]
+    (counted,) = unbroken.rows(
+        "select count(*), count(*) filter (where business_date = date '2026-03-02') "
+        "from mart.interactions"
+    )
+    assert interactions["rows_after"] == counted[0]
+    assert interactions["rows_new"] >= counted[1] > 0
+    assert interactions["rows_before"] - interactions["rows_gone"] == (
+        interactions["rows_after"] - interactions["rows_new"]
+    )
+    rows = json.loads(
+        unbroken.must("diff", *ids, "--table", "mart.bank_overview", "--json")
+    )
+    assert {r["edition"] for r in rows} == {"before", "after"}
+    wrong = unbroken.run("diff", *ids, "--table", "mart.nothing")
+    assert wrong.returncode == 2
+    assert "is no table of both editions" in wrong.stderr
+
+
+def test_a_night_is_told_on_one_screen(unbroken: Home) -> None:
+    shown = unbroken.must("status")
+    for part in ("night of 2026-03-02: published", "call_center", "gate", "rejected"):
+        assert part in shown
+    told = json.loads(unbroken.must("status", "--date", DAYS[0], "--json"))
+    assert told["business_date"] == DAYS[0]
+    landed = {(f["channel"], f["feed"]): f["landed"] for f in told["feeds"]}
+    (count,) = unbroken.rows(
+        "select sum(landed_rows) from ops.loaded_partitions "
+        "where business_date = date '2026-03-01' and feed = 'transactions'"
+    )
+    assert landed["atm", "transactions"] == count[0]
+    assert [s["step"] for s in told["steps"]] == ["build", "gate", "publish"]
+
+
+def test_every_model_and_landing_told_its_lineage(unbroken: Home) -> None:
+    lines = (unbroken.root / "lineage" / "events.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    ended = {
+        e["job"]["name"]: {d["name"] for d in e["inputs"]}
+        for e in events
+        if e["eventType"] == "COMPLETE"
+    }
+    assert "intermediate.int_customer_basics" in ended["dbt.customers"]
+    assert "policy.tier_policy" in ended["dbt.int_tier_assessments"]
+    assert {"land.atm.transactions", "publish"} <= set(ended)
+
+
+def test_the_log_has_what_happened_as_json(unbroken: Home) -> None:
+    lines = [
+        json.loads(line)
+        for path in (unbroken.root / "logs").glob("*.jsonl")
+        for line in path.read_text().splitlines()
+    ]
+    steps = {line["outcome"]["step"] for line in lines if "outcome" in line}
+    assert steps >= {"land", "check", "monitor", "build", "gate", "publish"}
+
+
+def test_a_whole_bank_is_well_and_a_damaged_edition_is_not_built_on(
+    unbroken: Home, tmp_path: Path
+) -> None:
+    assert "all is well" in unbroken.must("doctor")
+    root = tmp_path / "home"
+    shutil.copytree(unbroken.root, root, symlinks=True)
+    home = Home(root, unbroken.extracts, unbroken.key_file)
+    damaged = home.database.resolve()
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.chmod(0o644)
+    damaged.write_bytes(content)
+    night = home.run("night", "--date", "2026-03-03")
+    assert night.returncode == 5
+    assert "the current edition is damaged" in night.stderr
+    assert "Run: passbook rollback edition-000001 --reason TEXT" in night.stderr
+    found = home.run("doctor", "--json")
+    assert found.returncode == 1
+    assert [f["subject"] for f in json.loads(found.stdout)] == ["edition-000002"]
+    home.must("rollback", "edition-000001", "--reason", "the second is damaged")
+    home.must("night", "--date", DAYS[1], "--skip-landing")
+    assert tables(home)["mart.customers"] == tables(unbroken)["mart.customers"]
 
 
 @pytest.fixture
