@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
@@ -29,3 +38,28 @@ def answer(rows: Iterable[dict[str, Any]], as_json: bool, title: str) -> None:
     for row in listed:
         table.add_row(*("" if v is None else str(v) for v in row.values()))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@contextmanager
+def progress(
+    steps: int, title: str
+) -> Iterator[tuple[Callable[[str], None], Callable[[], None]]]:
+    """Give a way to say lines and one to count steps done.
+
+    On a terminal a bar with an estimate stands under the lines; elsewhere there are the
+    lines alone.
+    """
+    if not sys.stdout.isatty():
+        yield typer.echo, lambda: None
+        return
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+        *(TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()),
+    )
+    with Progress(*columns) as bar:
+        task = bar.add_task(title, total=steps)
+
+        def say(line: str) -> None:
+            bar.console.print(line, markup=False, highlight=False)
+
+        yield say, lambda: bar.advance(task)

@@ -15,7 +15,9 @@ from ingestion.lake import Lake
 from ingestion.tokens import Keys, load_keys
 from warehouse.attrition_model import AttritionModel, load_attrition_model
 from warehouse.editions import Editions
+from warehouse.layout import hold_layout
 from warehouse.ledger import Ledger
+from warehouse.logs import start_log
 from warehouse.settings import PROJECT, Settings, load_settings
 from warehouse.shelf import Shelf
 
@@ -133,5 +135,12 @@ def _files(root: Path) -> list[Path]:
 
 
 def open_bank() -> Bank:
-    """Return the bank that the environment describes."""
-    return Bank(load_settings())
+    """Return the bank that the environment describes, and keep its log from now on.
+
+    Raises:
+        SettingsError: A setting cannot be used, or a later version wrote the home.
+    """
+    settings = load_settings()
+    hold_layout(settings.home)
+    start_log(settings.home)
+    return Bank(settings)

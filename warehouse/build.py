@@ -26,6 +26,8 @@ from warehouse.attrition_model import AttritionModel
 from warehouse.bank import Bank
 from warehouse.dbt_runs import DbtRuns
 from warehouse.editions import DATABASE, METRICS, Candidate, Edition
+from warehouse.lineage import tell_models
+from warehouse.restatements import Restatement, write_restatements
 from warehouse.stations import check_of
 
 # Reading one feed as it stood on the day of another: a changed partition of the first
@@ -63,6 +65,7 @@ class Built:
     changed: int
     missing: tuple[str, ...]
     resolved: Resolved
+    restated: tuple[Restatement, ...]
     runs: DbtRuns
     seconds: float
 
@@ -142,6 +145,10 @@ def build(bank: Bank, business_date: date, rules: Rules | None = None) -> Built:
         resolved = resolve(connection, as_of, bank.keys.token, rules)
         write_relationships(connection)
     runs.run("after_identity")
+    base = bank.editions.folder(current.id) / DATABASE if current else None
+    with open_candidate(bank, candidate.database) as connection:
+        restated = write_restatements(connection, base)
+    tell_models(bank, runs, as_of.isoformat())
     shutil.copy(runs.semantic_manifest, candidate.folder / METRICS)
     return Built(
         candidate,
@@ -149,6 +156,7 @@ def build(bank: Bank, business_date: date, rules: Rules | None = None) -> Built:
         changed,
         missing_feeds_of(bank, partitions, as_of),
         resolved,
+        tuple(restated),
         runs,
         round(time.monotonic() - started, 3),
     )
@@ -408,6 +416,7 @@ def _write_raw_view(
         "cast(source_file as varchar) as source_file",
         "cast(source_line as bigint) as source_line",
     ]
+    _hold_undamaged(bank, feed, chosen)
     relation = _parquet_relation(bank, feed, chosen) if chosen else _EMPTY
     if not chosen:
         columns = [
@@ -423,6 +432,27 @@ _EMPTY = (
     "(select null as business_date, null as source_file, null as source_line "
     "where false)"
 )
+
+
+def _hold_undamaged(bank: Bank, feed: Feed, chosen: list[Partition]) -> None:
+    """Refuse to read partitions that are not as they were landed.
+
+    Raises:
+        BuildFailed: One is gone or another file, by what its landing wrote down.
+    """
+    days = [p.business_date for p in chosen]
+    for key in sorted({bank.lake.landing_key(feed, day) for day in days}):
+        mine = [d for d in days if bank.lake.landing_key(feed, d) == key]
+        standing = bank.lake.standing(feed, mine[0]) or {"partitions": {}}
+        damages = bank.lake.damages(feed, standing, [d.isoformat() for d in mine])
+        for day, damage in damages.items():
+            raise BuildFailed(
+                f"{feed.id} {day}",
+                f"the lake is damaged: {damage}",
+                remedy=f"Run: passbook land {feed.channel} --date {day}, "
+                f"passbook check {feed.channel} --date {day}, "
+                "and then the night again.",
+            )
 
 
 def _chosen(
@@ -489,11 +519,35 @@ def missing_feeds_of(
 
 
 def seal(bank: Bank, candidate: Candidate) -> None:
-    """Drop the working schemas, so that an edition leans on no file of the lake."""
+    """Drop the working schemas, so that an edition leans on no file of the lake.
+
+    A file of which more is empty than holds something is packed.
+    """
     with open_candidate(bank, candidate.database) as connection:
         for schema in WORKING_SCHEMAS:
             connection.execute(f"drop schema if exists {schema} cascade")
         connection.execute("checkpoint")
+        ((free, used),) = connection.execute(
+            "select free_blocks, used_blocks from pragma_database_size()"
+        ).fetchall()
+    if free > used:
+        _pack(bank, candidate)
+
+
+def _pack(bank: Bank, candidate: Candidate) -> None:
+    """Write what a candidate holds into a fresh file, in place of the one it has."""
+    # A database is called like its file.
+    packed = candidate.folder / "packed" / DATABASE
+    packed.parent.mkdir()
+    with open_candidate(bank, packed) as connection:
+        source = text_literal(str(candidate.database))
+        connection.execute(f"attach {source} as loose (read_only)")
+        target = quoted(packed.stem)
+        connection.execute(f"copy from database loose to {target}")
+        connection.execute("detach loose")
+        connection.execute("checkpoint")
+    packed.replace(candidate.database)
+    packed.parent.rmdir()
 
 
 def build_failure(where: str, error: Exception) -> BuildFailed:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import itertools
 import json
+import logging
+from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, cast
+from zoneinfo import ZoneInfo
 
 import typer
 
 from ingestion.errors import NotReady, PassbookError, SettingsError
-from warehouse.answers import AsJson, answer
+from warehouse.answers import AsJson, answer, progress
 from warehouse.bank import open_bank
 from warehouse.cli_attrition import attrition_app
+from warehouse.cli_editions import editions_app
 from warehouse.cli_identity import explain, identity_app
 from warehouse.cli_policy import policy_app
 from warehouse.ledger import Outcome
@@ -30,7 +35,11 @@ app.add_typer(contract_app, name="contract")
 app.add_typer(identity_app, name="identity")
 app.add_typer(policy_app, name="policy")
 app.add_typer(attrition_app, name="attrition")
+app.add_typer(editions_app)
 app.command()(explain)
+
+# What a disk that is full or may not be written says.
+_OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
 
 Dated = Annotated[str, typer.Option("--date", help="Business date, YYYY-MM-DD.")]
 OfDate = Annotated[str, typer.Argument(metavar="DATE", help="Business date.")]
@@ -45,8 +54,21 @@ def main() -> None:
     try:
         app()
     except PassbookError as error:
+        logging.getLogger("passbook").error(str(error), exc_info=error)
         typer.echo(str(error), err=True)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        logging.getLogger("passbook").error(str(error), exc_info=error)
+        refused = PassbookError(
+            str(error.filename or "the disk"),
+            error.strerror or str(error),
+            remedy="The current edition stays. Free some space, or let this user "
+            "write there, and give the command again.",
+        )
+        typer.echo(str(refused), err=True)
+        raise SystemExit(refused.exit_code) from None
 
 
 def _day(text: str, option: str = "--date") -> date:
@@ -180,25 +202,35 @@ def night(
     ] = False,
 ) -> None:
     """Land and check every channel, then build, gate and publish one edition."""
-    from warehouse.night import bring_forward, land_and_check
+    from warehouse.night import run_night
 
-    bank = open_bank()
-    if not skip_landing:
-        land_and_check(bank, _day(day), typer.echo)
-    bring_forward(bank, _day(day), typer.echo)
+    run_night(open_bank(), _day(day), typer.echo, skip_landing=skip_landing)
 
 
 @app.command()
 def backfill(
     first: Annotated[str, typer.Option("--from", help="First business date.")],
     last: Annotated[str, typer.Option("--to", help="Last business date.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would change, and stop.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Land and check every date of a range, then publish one edition with all of it."""
-    from warehouse.night import backfill_range
+    from warehouse.backfills import CHANGES, backfill_range, plan, plan_lines
 
     bank = open_bank()
-    days = _range(_day(first), _day(last))
-    backfill_range(bank, days, typer.echo)
+    days = _range(_day(first, "--from"), _day(last, "--to"))
+    if dry_run:
+        planned = list(plan(bank, days))
+        shown = [p for p in planned if as_json or p.state in {*CHANGES, "missing"}]
+        answer((vars(p) for p in shown), as_json, "what a backfill would land")
+        for line in () if as_json else plan_lines(bank, planned):
+            typer.echo(line)
+        return
+    # A step a date and one for the edition.
+    with progress(len(days) + 1, f"{first} to {last}") as (say, step):
+        backfill_range(bank, days, say, step)
 
 
 def _range(first: date, last: date) -> list[date]:
@@ -210,37 +242,48 @@ def _range(first: date, last: date) -> list[date]:
 
 
 @app.command()
-def status(as_json: AsJson = False) -> None:
-    """Say what the last attempts came to, and which edition is current."""
+def status(
+    day: Annotated[
+        str, typer.Option("--date", help="Business date; the latest if none.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say how a night went: channels, rows, rejects, steps, what is late."""
+    from warehouse.status import FAILED, night_status, screen
+
     bank = open_bank()
-    current = bank.editions.current()
-    if not as_json:
-        text = f"{current.id} as of {current.as_of}" if current else "none yet"
-        typer.echo(f"current edition: {text}")
-        if current and current.missing:
-            typer.echo(f"it does without: {', '.join(current.missing)}")
-    outcomes = sorted(bank.ledger.all(), key=lambda o: o.finished_at)
-    shown = (
-        "business_date",
-        "step",
-        "subject",
-        "verdict",
-        "rows_in",
-        "rows_out",
-        "rejected",
-        "seconds",
-        "message",
-    )
-    dates = [o.business_date for o in outcomes if o.business_date[:1].isdigit()]
-    latest = max(dates, default="")
-    rows = [
-        {name: getattr(o, name) for name in shown}
-        for o in outcomes
-        if as_json
-        or o.business_date == latest
-        or o.verdict in {"refused", "stop", "failed"}
-    ]
-    answer(rows, as_json, "outcomes of the last business date, and all that failed")
+    night = night_status(bank, _day(day) if day else None)
+    if as_json:
+        typer.echo(json.dumps(asdict(night), ensure_ascii=False, default=str))
+        return
+    current = f"{night.current} as of {night.current_as_of}"
+    typer.echo(f"current edition: {current if night.current else 'none yet'}")
+    if night.business_date is None:
+        return
+    answer(screen(night), False, f"night of {night.business_date}: {night.verdict}")
+    steps = [f"{s['step']} {s['verdict']} in {s['seconds']} s" for s in night.steps]
+    typer.echo("; ".join([*steps, f"{night.seconds} s in all"]))
+    for line in night.messages:
+        typer.echo(line)
+    if night.restated:
+        typer.echo(night.restated)
+    for feed in night.feeds:
+        if feed.message and FAILED & {feed.state, feed.check or ""}:
+            typer.echo(f"{feed.channel}.{feed.feed}: {feed.message}")
+    if night.late:
+        typer.echo(f"late: {', '.join(night.late)}")
+
+
+@app.command()
+def notify(line: Annotated[str, typer.Argument(help="What to say.")]) -> None:
+    """Tell a line to the webhook and the mail address of the settings."""
+    from warehouse.notices import Notice, tell
+
+    bank = open_bank()
+    for fault in tell(
+        bank, datetime.now(ZoneInfo(bank.settings.timezone)).date(), Notice(line, {})
+    ):
+        typer.echo(f"warning: not told: {fault}", err=True)
 
 
 @app.command()
@@ -294,48 +337,17 @@ def scan(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def editions(as_json: AsJson = False) -> None:
-    """List the editions, oldest first."""
-    bank = open_bank()
-    current = bank.editions.current()
-    answer(
-        (
-            {
-                "current": "*" if current and e.id == current.id else "",
-                "id": e.id,
-                "as_of": e.as_of,
-                "published_at": e.published_at,
-                "megabytes": round(e.bytes / 1e6, 1),
-                "base": e.base,
-                "missing": ", ".join(e.missing),
-            }
-            for e in bank.editions.all()
-        ),
-        as_json,
-        "editions",
-    )
-
-
-@app.command()
-def rollback(
-    edition: Annotated[str | None, typer.Argument(help="An edition's id.")] = None,
-) -> None:
-    """Make an earlier edition current again, in one instant."""
-    bank = open_bank()
-    with bank.editions.writing():
-        back = bank.editions.rollback(edition)
-    typer.echo(f"{back.id} is current, as of {back.as_of}")
-
-
-@app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="A query; reads the current edition.")],
+    edition: Annotated[
+        str | None, typer.Option(help="An earlier edition's id, to read that.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the current edition a question."""
+    """Ask an edition a question."""
     import duckdb
 
-    path = open_bank().editions.published_database()
+    path = open_bank().editions.published_database(edition)
     with duckdb.connect(str(path), read_only=True) as connection:
         # Reading only: a query may not reach for files beside the edition.
         connection.execute("set enable_external_access = false")

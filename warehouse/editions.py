@@ -8,20 +8,20 @@ or the new one. A candidate that a killed process left behind is thrown away.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from ingestion.errors import GateStopped, NotReady, SettingsError
+from ingestion.artefacts import sha256_of
+from ingestion.errors import BuildFailed, GateStopped, NotReady, SettingsError
 
 DATABASE = "bank.duckdb"
 # Beside it: what its metrics are, as dbt tells them.
@@ -97,13 +97,14 @@ class Editions:
             )
         return edition
 
-    def published_database(self) -> Path:
-        """Return its file, by a path that no later edition takes.
+    def published_database(self, edition_id: str | None = None) -> Path:
+        """Return its file, or that of a named edition, by a path that no other takes.
 
         Raises:
-            SettingsError: There is none yet.
+            SettingsError: There is no edition yet, or none of that name.
         """
-        return self.folder(self.published().id) / DATABASE
+        edition = self.named(edition_id) if edition_id else self.published()
+        return self.folder(edition.id) / DATABASE
 
     def all(self) -> list[Edition]:
         """Return every edition, oldest first."""
@@ -114,7 +115,43 @@ class Editions:
     def _read(self, edition_id: str) -> Edition:
         text = (self.folder(edition_id) / NOTE).read_text(encoding="utf-8")
         values = json.loads(text)
-        return Edition(**{**values, "missing": tuple(values["missing"])})
+        # The note of a later version may say more than this one knows.
+        known = {f.name: values[f.name] for f in fields(Edition) if f.name in values}
+        return Edition(**{**known, "missing": tuple(values.get("missing", ()))})
+
+    def damage(self, edition: Edition) -> str | None:
+        """Return what is wrong with an edition's file, None if it is as published."""
+        path = self.folder(edition.id) / DATABASE
+        if not path.is_file():
+            return f"{path} is gone"
+        found = path.stat().st_size
+        if found != edition.bytes:
+            return f"{path} has {found:,} bytes instead of {edition.bytes:,}"
+        if sha256_of(path) != edition.sha256:
+            return f"{path} is not the file that was published"
+        return None
+
+    def hold_whole(self) -> None:
+        """Refuse to build on a current edition that is not as it was published.
+
+        Raises:
+            BuildFailed: Its file is damaged; the line names the latest whole one.
+        """
+        current = self.current()
+        damage = self.damage(current) if current else None
+        if current is None or damage is None:
+            return
+        whole = next(
+            (e.id for e in reversed(self.all()) if self.damage(e) is None), None
+        )
+        remedy = "There is no whole edition: move editions/ away, and all is built anew"
+        if whole:
+            remedy = f"Run: passbook rollback {whole} --reason TEXT"
+        raise BuildFailed(
+            current.id,
+            f"the current edition is damaged: {damage}",
+            remedy=f"{remedy}; then run the night again.",
+        )
 
     @contextmanager
     def writing(self, wait_seconds: float = 3600.0) -> Iterator[None]:
@@ -169,7 +206,12 @@ class Editions:
         return Candidate(folder.name, folder, base), rows[0][0]
 
     def publish(
-        self, candidate: Candidate, as_of: str, missing: tuple[str, ...], keep: int
+        self,
+        candidate: Candidate,
+        as_of: str,
+        missing: tuple[str, ...],
+        keep: int,
+        keep_days: int | None = None,
     ) -> Edition:
         """Make a candidate the current edition, in one instant.
 
@@ -182,7 +224,7 @@ class Editions:
             as_of=as_of,
             base=candidate.base,
             published_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            sha256=_sha256(candidate.database),
+            sha256=sha256_of(candidate.database),
             bytes=candidate.database.stat().st_size,
             missing=missing,
         )
@@ -196,7 +238,7 @@ class Editions:
         _sync(target.parent)
         target.joinpath(DATABASE).chmod(0o444)
         self.point_to(candidate.id)
-        self._prune(keep)
+        self._prune(keep, keep_days)
         return edition
 
     def _hold_publishable(self, candidate: Candidate) -> None:
@@ -218,11 +260,7 @@ class Editions:
         Raises:
             SettingsError: There is no such edition.
         """
-        if not (self.folder(edition_id) / NOTE).is_file():
-            known = ", ".join(e.id for e in self.all()) or "none"
-            raise SettingsError(
-                edition_id, "is no edition", expected=f"one of: {known}"
-            )
+        self.named(edition_id)
         fresh = self.current_link.with_name(f".current-{os.getpid()}")
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(edition_id)
@@ -232,19 +270,48 @@ class Editions:
         """Go back to an edition, the one before the current where none is named.
 
         Raises:
-            SettingsError: There is no such edition, or none before.
+            SettingsError: There is no such edition, or none before, or it is damaged.
         """
         current = self.current()
         target = edition_id or (current.base if current else None)
         if target is None:
             raise SettingsError("rollback", "there is no earlier edition")
+        edition = self.named(target)
+        damage = self.damage(edition)
+        if damage:
+            raise SettingsError(target, f"is damaged: {damage}")
         self.point_to(target)
-        return self._read(target)
+        return edition
 
-    def _prune(self, keep: int) -> None:
-        """Remove the oldest editions; an open reader keeps its file until it closes."""
+    def named(self, edition_id: str) -> Edition:
+        """Return an edition by its id.
+
+        Raises:
+            SettingsError: There is none of that name.
+        """
+        if not (self.folder(edition_id) / NOTE).is_file():
+            known = ", ".join(e.id for e in self.all()) or "none"
+            raise SettingsError(
+                edition_id, "is no edition", expected=f"one of: {known}"
+            )
+        return self._read(edition_id)
+
+    def _prune(self, keep: int, keep_days: int | None) -> None:
+        """Remove the oldest editions and those that are too old.
+
+        An open reader keeps its file until it closes.
+        """
         current = self.current()
-        for edition in self.all()[:-keep]:
+        editions = self.all()
+        last = ""
+        if keep_days is not None:
+            oldest = datetime.now(UTC) - timedelta(days=keep_days)
+            last = oldest.isoformat(timespec="seconds")
+        beyond = {e.id for e in editions[:-keep]}
+        beyond |= {e.id for e in editions if e.published_at < last}
+        for edition in editions:
+            if edition.id not in beyond:
+                continue
             if current and edition.id not in {current.id, current.base}:
                 # Without its note it is no edition any more, even if a kill comes now.
                 (self.folder(edition.id) / NOTE).unlink(missing_ok=True)
@@ -277,11 +344,6 @@ def copy_file(source: Path, target: Path) -> None:
             if not copied:
                 raise OSError(f"{source} became shorter while it was copied")
             left -= copied
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:

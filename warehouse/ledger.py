@@ -7,6 +7,7 @@ its step, subject and business date. `ops.outcomes` of an edition is a copy of i
 from __future__ import annotations
 
 import json
+import logging
 import os
 import uuid
 from collections.abc import Iterator
@@ -63,17 +64,38 @@ class Ledger:
         text = json.dumps(asdict(stamped), ensure_ascii=False, default=str)
         fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, path)
+        log = logging.getLogger("passbook")
+        log.info(stamped.line(), extra={"outcome": asdict(stamped)})
         return stamped
 
     def read(self, step: str, subject: str, business_date: str) -> Outcome | None:
-        """Return the latest outcome, None where the step was never attempted."""
+        """Return the latest outcome, None where there is none that can be read."""
         path = self._path(step, subject, business_date)
-        return _read(path) if path.is_file() else None
+        if not path.is_file() or self.fault(path):
+            return None
+        return _read(path)
+
+    def paths(self) -> list[Path]:
+        """Return the file of every outcome, in order of step, subject and date."""
+        return sorted(self.root.glob("*/*/*.json"))
 
     def all(self) -> Iterator[Outcome]:
-        """Yield every outcome, in order of step, subject and date."""
-        for path in sorted(self.root.glob("*/*/*.json")):
-            yield _read(path)
+        """Yield every outcome that can be read, in order of step, subject and date.
+
+        One that cannot is passed over: no night may fail for what was said of another.
+        """
+        for path in self.paths():
+            if self.fault(path) is None:
+                yield _read(path)
+
+    @staticmethod
+    def fault(path: Path) -> str | None:
+        """Return why the file of an outcome cannot be read, None where it can."""
+        try:
+            _read(path)
+        except (OSError, ValueError, TypeError) as error:
+            return str(error)
+        return None
 
     def _path(self, step: str, subject: str, business_date: str) -> Path:
         return self.root / step / subject / f"{business_date}.json"

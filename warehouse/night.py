@@ -17,6 +17,7 @@ from ingestion.errors import (
     joined,
 )
 from quality.candidate import GatedCandidate, gate_candidate
+from warehouse import notices
 from warehouse.bank import Bank
 from warehouse.build import (
     Built,
@@ -30,6 +31,8 @@ from warehouse.build import (
 from warehouse.dbt_runs import DbtRuns
 from warehouse.editions import Candidate, Edition
 from warehouse.ledger import Outcome
+from warehouse.lineage import tell_publishing
+from warehouse.restatements import summary
 from warehouse.stations import check_channel, check_of, land_channel
 
 Say = Callable[[str], None]
@@ -64,6 +67,31 @@ def land_and_check(
         raise joined(failures)
 
 
+def run_night(
+    bank: Bank, business_date: date, say: Say, *, skip_landing: bool = False
+) -> Edition:
+    """Run a whole night, or what follows the landings, and tell how it ended.
+
+    Raises:
+        PassbookError: It ended without an edition of its own; the current one stays.
+    """
+    try:
+        if not skip_landing:
+            land_and_check(bank, business_date, say)
+        edition = bring_forward(bank, business_date, say)
+    except PassbookError as error:
+        _tell(bank, business_date, notices.failed(business_date, error), say)
+        raise
+    notice = notices.published(bank, business_date, edition)
+    _tell(bank, business_date, notice, say)
+    return edition
+
+
+def _tell(bank: Bank, business_date: date, notice: notices.Notice, say: Say) -> None:
+    for fault in notices.tell(bank, business_date, notice):
+        say(f"warning: not told: {fault}")
+
+
 def bring_forward(bank: Bank, business_date: date, say: Say) -> Edition:
     """Build, gate and publish, alone under the writer's lock; return what is current.
 
@@ -76,6 +104,7 @@ def bring_forward(bank: Bank, business_date: date, say: Say) -> Edition:
     where = f"edition of {business_date}"
     with bank.editions.writing():
         _hold_required(bank, business_date)
+        bank.editions.hold_whole()
         standing = unchanged_edition(bank, business_date)
         if standing:
             say(
@@ -84,6 +113,8 @@ def bring_forward(bank: Bank, business_date: date, say: Say) -> Edition:
             return standing
         built = _built(bank, business_date, where)
         say(_built_line(built))
+        if built.restated:
+            say(summary(built.restated))
         judged = _gated(bank, built.candidate, built.as_of, built.runs)
         published = _published(bank, built.candidate, built.as_of, built.missing)
     for warning in judged.messages:
@@ -120,33 +151,6 @@ def publish_standing(bank: Bank, say: Say) -> Edition:
             say(warning)
         missing = missing_feeds_of(bank, believable_partitions(bank, as_of), as_of)
         return _published(bank, candidate, as_of, missing)
-
-
-def backfill_range(bank: Bank, days: list[date], say: Say) -> Edition:
-    """Land and check every date in turn, then publish one edition with all of them.
-
-    A date whose channels fail is named and does not keep the other dates back.
-
-    Raises:
-        PassbookError: Dates failed, a line for each failure; what could be published
-            is published by then.
-    """
-    failures: list[PassbookError] = []
-    good: list[date] = []
-    for day in days:
-        try:
-            land_and_check(bank, day, lambda _: None, only_daily=day != days[0])
-            good.append(day)
-            say(f"{day}: landed and checked")
-        except PassbookError as error:
-            failures.append(error)
-            say(str(error))
-    if not good:
-        raise joined(failures)
-    edition = bring_forward(bank, good[-1], say)
-    if failures:
-        raise joined(failures)
-    return edition
 
 
 def _hold_required(bank: Bank, business_date: date) -> None:
@@ -204,7 +208,12 @@ def _built(bank: Bank, business_date: date, where: str) -> Built:
             message=_built_line(built),
             seconds=built.seconds,
             code_version=bank.code_version,
-            details={"candidate": built.candidate.id, **asdict(built.resolved)},
+            details={
+                "candidate": built.candidate.id,
+                "changed_partitions": built.changed,
+                "restated": summary(built.restated),
+                **asdict(built.resolved),
+            },
         )
     )
     return built
@@ -285,6 +294,7 @@ def _published(
         as_of.isoformat(),
         missing,
         bank.settings.keep_editions,
+        bank.settings.keep_days,
     )
     bank.ledger.write(
         Outcome(
@@ -297,6 +307,7 @@ def _published(
             code_version=bank.code_version,
         )
     )
+    tell_publishing(bank, edition)
     return edition
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -28,6 +29,9 @@ class Setting:
 
 
 _PASSWORD = re.compile("://[^/]*@")
+# Addresses whose path is the secret that lets one write there.
+_SECRET_PATHS = frozenset({"PASSBOOK_WEBHOOK_URL"})
+_PATH = re.compile("(?<=[^:/])/[^/].*")
 _MEANINGS = {
     "PASSBOOK_HOME": "Everything the program writes lies under it.",
     "PASSBOOK_EXTRACTS": "Where channels put their nightly extracts.",
@@ -42,6 +46,12 @@ _MEANINGS = {
     "PASSBOOK_AIRFLOW_DATABASE": "Where Airflow keeps its metadata; SQLite if empty.",
     "PASSBOOK_ROLE": "Who asks: analyst, to whom values are masked, or steward.",
     "PASSBOOK_KEEP_EDITIONS": "Editions kept for rollback, the current one included.",
+    "PASSBOOK_WEBHOOK_URL": "Where a line about each night is posted as JSON.",
+    "PASSBOOK_SMTP_URL": "The mail server: smtp[s]://[user:password@]host[:port].",
+    "PASSBOOK_MAIL_FROM": "Who sends the line about each night.",
+    "PASSBOOK_MAIL_TO": "Who receives it, by commas.",
+    "PASSBOOK_LINEAGE": "Where OpenLineage events go: a file, or a collector's URL.",
+    "PASSBOOK_KEEP_DAYS": "Days for which they are kept at most, but for the last two.",
 }
 
 
@@ -62,6 +72,12 @@ class Settings:
     airflow_database: str | None
     role: str
     keep_editions: int
+    keep_days: int
+    webhook_url: str | None
+    smtp_url: str | None
+    mail_from: str
+    mail_to: tuple[str, ...]
+    lineage: str
     sources: tuple[Setting, ...]
 
 
@@ -87,12 +103,18 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         "PASSBOOK_AIRFLOW_DATABASE": "",
         "PASSBOOK_ROLE": "analyst",
         "PASSBOOK_KEEP_EDITIONS": "7",
+        "PASSBOOK_KEEP_DAYS": "90",
+        "PASSBOOK_WEBHOOK_URL": "",
+        "PASSBOOK_SMTP_URL": "",
+        "PASSBOOK_MAIL_FROM": "passbook@localhost",
+        "PASSBOOK_MAIL_TO": "",
+        "PASSBOOK_LINEAGE": str(home / "lineage" / "events.jsonl"),
     }
     values = {name: given.get(name) or default for name, default in defaults.items()}
     sources = tuple(
         Setting(
             name,
-            _PASSWORD.sub("://***@", value),
+            _shown(name, value),
             "environment" if given.get(name) else "default",
             _MEANINGS[name],
         )
@@ -114,8 +136,51 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         keep_editions=_count(
             "PASSBOOK_KEEP_EDITIONS", values["PASSBOOK_KEEP_EDITIONS"]
         ),
+        keep_days=_count("PASSBOOK_KEEP_DAYS", values["PASSBOOK_KEEP_DAYS"]),
+        webhook_url=_url("PASSBOOK_WEBHOOK_URL", values, ("https", "http")),
+        smtp_url=_url("PASSBOOK_SMTP_URL", values, ("smtps", "smtp")),
+        mail_from=values["PASSBOOK_MAIL_FROM"],
+        mail_to=_receivers(values),
+        lineage=values["PASSBOOK_LINEAGE"],
         sources=sources,
     )
+
+
+def _shown(name: str, value: str) -> str:
+    """Return a value without what lets whoever reads it in."""
+    shown = _PASSWORD.sub("://***@", value)
+    return _PATH.sub("/***", shown) if name in _SECRET_PATHS else shown
+
+
+def _url(name: str, values: Mapping[str, str], schemes: tuple[str, ...]) -> str | None:
+    value = values[name]
+    if not value:
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            name,
+            "is no address",
+            expected=f"{schemes[0]}://host",
+            found=_shown(name, value),
+        )
+    return value
+
+
+def _receivers(values: Mapping[str, str]) -> tuple[str, ...]:
+    given = values["PASSBOOK_MAIL_TO"].split(",")
+    listed = tuple(address.strip() for address in given if address.strip())
+    if values["PASSBOOK_SMTP_URL"] and not listed:
+        raise SettingsError(
+            "PASSBOOK_MAIL_TO",
+            "is empty, and PASSBOOK_SMTP_URL is not",
+            expected="addresses, by commas",
+        )
+    return listed
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.errors import GateStopped, NotReady, SettingsError
+from ingestion.errors import BuildFailed, GateStopped, NotReady, SettingsError
 from warehouse.editions import DATABASE, NOTE, Candidate, Edition, Editions, copy_file
 
 AS_OF = "2026-03-01"
@@ -225,3 +226,66 @@ def test_every_edition_has_its_note(editions: Editions) -> None:
     assert (editions.folder(edition.id) / NOTE).is_file()
     assert editions.current_link.is_symlink()
     assert os.readlink(editions.current_link) == edition.id  # noqa: PTH115
+
+
+def _damage(editions: Editions, edition: Edition) -> Path:
+    path = editions.folder(edition.id) / DATABASE
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    return path
+
+
+def test_a_damaged_edition_is_not_built_on(editions: Editions) -> None:
+    first = published(editions, 1)
+    second = published(editions, 2)
+    editions.hold_whole()
+    path = _damage(editions, second)
+    damage = editions.damage(second)
+    assert damage == f"{path} is not the file that was published"
+    with pytest.raises(BuildFailed, match=f"Run: passbook rollback {first.id} "):
+        editions.hold_whole()
+    path.write_bytes(b"short")
+    assert "has 5 bytes instead of" in str(editions.damage(second))
+    path.unlink()
+    assert str(editions.damage(second)).endswith("is gone")
+    assert editions.damage(first) is None
+
+
+def test_without_a_whole_edition_all_is_to_be_built_anew(editions: Editions) -> None:
+    _damage(editions, published(editions, 1))
+    with pytest.raises(BuildFailed, match="There is no whole edition"):
+        editions.hold_whole()
+
+
+def test_a_rollback_does_not_go_to_a_damaged_edition(editions: Editions) -> None:
+    first = published(editions, 1)
+    published(editions, 2)
+    _damage(editions, first)
+    with pytest.raises(SettingsError, match="is damaged"):
+        editions.rollback()
+    assert answer(editions) == (2, 2)
+
+
+def test_pruning_removes_what_is_too_old_but_for_the_last_two(
+    editions: Editions,
+) -> None:
+    old = [published(editions, n) for n in range(3)]
+    for edition in old:
+        note = editions.folder(edition.id) / NOTE
+        said = json.loads(note.read_text())
+        said["published_at"] = "2020-01-01T00:00:00+00:00"
+        note.write_text(json.dumps(said))
+    candidate = editions.new_candidate()
+    fill(candidate, 4)
+    newest = editions.publish(candidate, AS_OF, (), 7, keep_days=30)
+    assert [e.id for e in editions.all()] == [old[-1].id, newest.id]
+
+
+def test_a_note_of_a_later_version_is_read(editions: Editions) -> None:
+    first = published(editions, 1)
+    note = editions.folder(first.id) / NOTE
+    said = json.loads(note.read_text())
+    note.write_text(json.dumps({**said, "something_new": 1}))
+    assert editions.current() == first
