@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
+import subprocess
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from dags.command import passbook
 from dags.night_settings import night_settings
 
 if TYPE_CHECKING:
@@ -32,6 +35,13 @@ def tell(line: str) -> None:
     append_once(night_settings().alerts, f"{now:%Y-%m-%d %H:%M:%S %z}", one_line)
 
 
+def pass_on(line: str) -> None:
+    """Have a line delivered to those who wait for one, if anybody does."""
+    if night_settings().is_told:
+        # What cannot be delivered the command writes into the ledger.
+        subprocess.run([passbook(), "notify", line], check=False, timeout=60)
+
+
 def tell_failure(context: Context) -> None:
     """Say which task of which business date failed, why, and what to do."""
     task = context["task_instance"].task_id
@@ -45,6 +55,9 @@ def tell_failure(context: Context) -> None:
         f" here, then run {run.partition_key} again, or clear '{task}' and what follows"
         f" it in run '{run.run_id}'"
     )
+    # The night itself tells how it ended, unless somebody stopped it.
+    if task != "publish" or "stopped by signal" in str(why):
+        pass_on(f"{run.partition_key}: {task} failed: {why}")
 
 
 async def tell_late(context: dict[str, Any] | None = None) -> None:
@@ -57,3 +70,5 @@ async def tell_late(context: dict[str, Any] | None = None) -> None:
         f"{run.get('partition_key')}  the night is late: nothing was published in time"
         f" | To do: see in run '{run.get('dag_run_id')}' which task is not done yet"
     )
+    late = f"{run.get('partition_key')}: the night is late: nothing was published"
+    await asyncio.to_thread(pass_on, late)

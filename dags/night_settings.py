@@ -13,13 +13,17 @@ CONTRACT_SUFFIX = ".odcs.yaml"
 
 @dataclass(frozen=True)
 class NightSettings:
-    """The settings that scheduling needs; everything else is the command's matter."""
+    """The settings that scheduling needs; everything else is the command's matter.
+
+    `is_told`: whether somebody waits for a line about each night.
+    """
 
     home: Path
     extracts: Path
     contracts: Path
     timezone: str
     airflow_database: str | None
+    is_told: bool
 
     @property
     def airflow_home(self) -> Path:
@@ -46,4 +50,5 @@ def night_settings() -> NightSettings:
         contracts=settings.contracts,
         timezone=settings.timezone,
         airflow_database=settings.airflow_database,
+        is_told=bool(settings.webhook_url or settings.smtp_url),
     )

@@ -45,6 +45,11 @@ class DbtRuns:
         return self._folder / "target" / "semantic_manifest.json"
 
     @property
+    def manifest(self) -> Path:
+        """What dbt wrote of the project when it parsed it: models, what they read."""
+        return self._folder / "target" / "manifest.json"
+
+    @property
     def run_results(self) -> Path:
         """What dbt wrote of its last run: each model and its time."""
         return self._folder / "target" / "run_results.json"

@@ -267,6 +267,36 @@ def test_a_failure_says_date_task_reason_and_remedy(tmp_path: Path) -> None:
         assert part in line
 
 
+@pytest.mark.parametrize(
+    ("task", "why", "told"),
+    [
+        ("land_atm", "no amount", 1),
+        # The night itself tells how it ended.
+        ("publish", "no amount", 0),
+        ("publish", "stopped by signal 9", 1),
+    ],
+)
+def test_who_waits_for_a_line_hears_of_a_failed_task(
+    task: str,
+    why: str,
+    told: int,
+    hook: tuple[list[dict[str, Any]], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from dags.alerts import tell_failure
+
+    received, url = hook
+    monkeypatch.setenv("PASSBOOK_WEBHOOK_URL", f"{url}/hook")
+    tell_failure(
+        {
+            "task_instance": SimpleNamespace(task_id=task),
+            "dag_run": SimpleNamespace(partition_key="2026-03-01", run_id="r1"),
+            "exception": ValueError(why),
+        }
+    )
+    assert [r["text"] for r in received] == [f"2026-03-01: {task} failed: {why}"] * told
+
+
 @pytest.mark.parametrize(("run_type", "told"), [("scheduled", 1), ("backfill", 0)])
 def test_only_a_scheduled_night_can_be_late(
     run_type: str, told: int, monkeypatch: pytest.MonkeyPatch
