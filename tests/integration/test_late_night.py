@@ -76,7 +76,8 @@ def test_the_night_after_a_correction_ends_as_if_it_had_come_in_time(
     straight: Home, crooked: Home
 ) -> None:
     differing = differing_tables(straight, crooked)
-    assert not differing, differing
+    # That one was landed from the second file sent is all that may be seen of it.
+    assert set(differing) == {"ops.loaded_partitions"}, differing
 
 
 def test_what_moved_is_told_by_table_and_month(crooked: Home) -> None:
