@@ -7,80 +7,28 @@ is held against a bank to which nothing happened.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from benchmarks._sample_nights import open_bank
 from ingestion.artefacts import sha256_of
+from ingestion.errors import PassbookError
 from ingestion.sample import SampleSpec, write_sample_bank
+from tests.integration.bank_runs import Home
+from warehouse.bank import Bank
+from warehouse.settings import load_settings
 from warehouse.stations import check_channel, land_channel
 
-COMMAND = Path(sys.executable).with_name("passbook")
 FIRST = date(2026, 3, 30)
-# What a build says of itself and not of the bank.
-_OF_THE_BUILD = frozenset(
-    {
-        *("outcomes", "build", "changed_partitions", "restated_from", "restatements"),
-        *("account_fingerprints", "customer_fingerprints", "placement_fingerprints"),
-    }
-)
-_COMPARED = ("mart", "intermediate", "ops", "policy")
-
-
-@dataclass(frozen=True)
-class Home:
-    """A PASSBOOK_HOME, and the extracts that it reads."""
-
-    root: Path
-    extracts: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment in which its commands run."""
-        return {
-            **os.environ,
-            "PASSBOOK_HOME": str(self.root),
-            "PASSBOOK_EXTRACTS": str(self.extracts),
-            "PASSBOOK_KEY_FILE": str(self.extracts.parent / "card.key"),
-        }
-
-    @property
-    def edition(self) -> Path:
-        """The file of the current edition."""
-        return (self.root / "editions" / "current").resolve() / "bank.duckdb"
-
-    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return subprocess.run(
-            [COMMAND, *words],
-            env={**self.environment, **variables},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def night(self, day: date, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the night of a date."""
-        return self.run("night", "--date", day.isoformat(), *words)
-
-    def copy(self, root: Path) -> Home:
-        """Return a copy of this home, which reads the same extracts."""
-        shutil.rmtree(root, ignore_errors=True)
-        shutil.copytree(self.root, root, symlinks=True)
-        return Home(root, self.extracts)
 
 
 def deliver_bank(folder: Path, customers: int, days: int) -> tuple[Path, list[date]]:
@@ -94,60 +42,14 @@ def deliver_bank(folder: Path, customers: int, days: int) -> tuple[Path, list[da
 
 def is_whole(home: Home) -> bool:
     """Whether `current` is an edition that answers, or there is none yet."""
-    if not (home.root / "editions" / "current").exists():
-        return not (home.root / "editions" / "current").is_symlink()
-    with duckdb.connect(str(home.edition), read_only=True) as connection:
+    current = home.database.parent
+    if not current.exists():
+        return not current.is_symlink()
+    with duckdb.connect(str(home.database), read_only=True) as connection:
         rows = connection.execute(
             "select count(*) from mart.customers, ops.build"
         ).fetchall()
     return bool(rows[0][0])
-
-
-def differing_tables(one: Path, other: Path) -> list[str]:
-    """Return the tables in which two editions differ, customer keys up to renaming."""
-    with duckdb.connect() as connection:
-        for name, path in (("one", one), ("other", other)):
-            connection.execute(f"attach '{path}' as {name} (read_only)")
-        names = dict(
-            connection.execute(
-                "select other.customer_key, one.customer_key "
-                "from one.identity.customer_identity as one "
-                "join other.identity.customer_identity as other using (record_id) "
-                "where one.customer_key is not null"
-            ).fetchall()
-        )
-        differing = []
-        for schema, table in _tables(connection):
-            here = _rows(connection, f"one.{schema}.{table}", {})
-            there = _rows(connection, f"other.{schema}.{table}", names)
-            if here != there:
-                differing.append(f"{schema}.{table}")
-    return differing
-
-
-def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    rows = connection.execute(
-        "select distinct schema_name, table_name from duckdb_tables() "
-        "where database_name in ('one', 'other') order by all"
-    ).fetchall()
-    return [
-        (schema, table)
-        for schema, table in rows
-        if schema in _COMPARED and table not in _OF_THE_BUILD
-    ]
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection, table: str, names: dict[str, str]
-) -> Counter[tuple[Any, ...]]:
-    rows = connection.execute(f"from {table}").fetchall()
-    return Counter(tuple(_named(value, names) for value in row) for row in rows)
-
-
-def _named(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, str):
-        return names.get(value, value)
-    return tuple(value) if isinstance(value, list) else value
 
 
 # Kills
@@ -155,18 +57,12 @@ def _named(value: Any, names: dict[str, str]) -> Any:
 
 def kill_at_random(home: Home, day: date, seconds: float, chance: random.Random) -> str:
     """Kill a night at a random time within some seconds; say what it was at, or `end`."""
-    process = subprocess.Popen(
-        [COMMAND, "night", "--date", day.isoformat()],
-        env=home.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = home.start("night", "--date", day.isoformat())
     try:
         process.wait(timeout=chance.uniform(0.2, seconds))
     except subprocess.TimeoutExpired:
         where = _step(home)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         return where
     return "end"
@@ -246,9 +142,7 @@ class Sequence:
             _vouch_again(target, file)
 
     def _land(self, channel: str, day: date) -> None:
-        from ingestion.errors import PassbookError
-
-        bank = open_bank_of(self.home)
+        bank = Bank(load_settings(self.home.environment))
         for step in (land_channel, check_channel):
             try:
                 step(bank, channel, day)
@@ -265,14 +159,6 @@ class Sequence:
             self.counts["refused night" if done.returncode else "night"] += 1
         if not is_whole(self.home):
             raise RuntimeError("current is not whole")
-
-
-def open_bank_of(home: Home) -> Any:
-    """Return the bank of a home in this process."""
-    from warehouse.bank import Bank
-    from warehouse.settings import load_settings
-
-    return Bank(load_settings(home.environment))
 
 
 def _vouch_again(folder: Path, file: Path) -> None:

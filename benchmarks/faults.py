@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -27,16 +27,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
 
 from benchmarks._faults import (  # noqa: E402
-    COMMAND,
-    Home,
     Sequence,
     deliver_bank,
-    differing_tables,
     is_whole,
     kill_at_random,
     timed_night,
 )
 from benchmarks._report import report  # noqa: E402
+from tests.damage import flip_a_bit  # noqa: E402
+from tests.integration.bank_runs import Home, differing_tables  # noqa: E402
 
 # Due: all of them survived.
 KILLS = {"full": 200, "small": 2}
@@ -68,151 +67,126 @@ class Bank:
 def make_bank(folder: Path, customers: int) -> Bank:
     """Run two nights of a sample bank in peace; keep the bank as it was between them."""
     extracts, days = deliver_bank(folder, customers, 3)
-    home = Home(folder / "before", extracts)
+    home = Home(folder / "before", extracts, folder / "card.key")
     timed_night(home, days[0])
-    whole = home.copy(folder / "whole")
-    return Bank(folder, days, home, whole, timed_night(whole, days[1]))
+    peace = home.copied(folder / "whole")
+    return Bank(folder, days, home, peace, timed_night(peace, days[1]))
 
 
-def recovered(bank: Bank, home: Home, day: date | None = None) -> str:
+def recovered(bank: Bank, home: Home) -> list[str]:
     """Run the night to its end; return what differs from the bank left in peace."""
-    done = home.night(day or bank.days[1])
+    done = home.night(bank.days[1])
     if done.returncode:
-        return done.stderr.strip()
-    return ", ".join(differing_tables(bank.whole.edition, home.edition))
+        return [done.stderr.strip()]
+    return lost(bank.whole, home)
+
+
+def lost(peace: Home, home: Home) -> list[str]:
+    """Return the tables in which two homes differ, as the one loss that they are."""
+    differing = differing_tables(peace, home)
+    return [", ".join(differing)] if differing else []
+
+
+def refusal(done: subprocess.CompletedProcess[str], code: int, said: str) -> list[str]:
+    """Return the loss that a night is which did not refuse with a clear line."""
+    clear = done.returncode == code and said in done.stderr
+    if clear and "Traceback" not in done.stderr:
+        return []
+    return [f"not refused: {done.returncode} {done.stderr.strip()[-400:]}"]
+
+
+def whole(home: Home) -> list[str]:
+    """Return the loss that a current edition is which does not answer."""
+    return [] if is_whole(home) else ["current was not whole"]
 
 
 def kills(bank: Bank, scale: str) -> Iterator[Survived]:
     """Kill nights at random times, several one after the other, then let one end."""
     chance = random.Random(1)
-    left, losses, steps = KILLS[scale], [], Counter[str]()
-    number = 0
-    while left > 0:
-        number += 1
-        home = bank.before.copy(bank.folder / f"killed{number}")
-        for _ in range(min(left, KILLS_A_NIGHT[scale])):
+    losses: list[str] = []
+    steps = Counter[str]()
+    for first in range(0, KILLS[scale], KILLS_A_NIGHT[scale]):
+        home = bank.before.copied(bank.folder / f"killed{first}")
+        for _ in range(min(KILLS[scale] - first, KILLS_A_NIGHT[scale])):
             steps[kill_at_random(home, bank.days[1], bank.night_seconds, chance)] += 1
-            left -= 1
-            if not is_whole(home):
-                losses.append("current was not whole")
-        lost = recovered(bank, home)
-        losses += [lost] if lost else []
+            losses += whole(home)
+        losses += recovered(bank, home)
         shutil.rmtree(home.root)
-    at = ", ".join(f"{count} at {step}" for step, count in sorted(steps.items()))
-    yield Survived(f"kill -9 ({at})", KILLS[scale], tuple(losses))
+    yield Survived(f"kill -9 (at {_counted(steps)})", KILLS[scale], tuple(losses))
 
 
 def sequences(bank: Bank, scale: str) -> Iterator[Survived]:
     """Land the bank in random orders, with nights and kills in between."""
-    source = bank.before.extracts
-    peace = Home(bank.folder / "peace", source)
+    peace = replace(bank.before, root=bank.folder / "peace")
     span = ("--from", bank.days[0].isoformat(), "--to", bank.days[-1].isoformat())
-    done = peace.run("backfill", *span)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    losses, counts = [], Counter[str]()
+    peace.must("backfill", *span)
+    losses: list[str] = []
+    counts = Counter[str]()
     for seed in range(SEQUENCES[scale]):
         folder = bank.folder / f"sequence{seed}"
-        home = Home(folder / "home", folder / "extracts")
-        folder.mkdir()
-        for name in ("card.key",):
-            shutil.copy(bank.folder / name, folder / name)
-        made = Sequence(home, source, bank.days, random.Random(seed))
+        home = replace(peace, root=folder / "home", extracts=folder / "extracts")
+        made = Sequence(home, peace.extracts, bank.days, random.Random(seed))
         made.run(bank.night_seconds)
         counts += made.counts
-        lost = ", ".join(differing_tables(peace.edition, home.edition))
-        losses += [f"seed {seed}: {lost}"] if lost else []
+        losses += [f"seed {seed}: {loss}" for loss in lost(peace, home)]
         shutil.rmtree(folder)
-    done_to = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    yield Survived(
-        f"landings in random order ({done_to})", SEQUENCES[scale], tuple(losses)
-    )
+    fault = f"landings in random order ({_counted(counts)})"
+    yield Survived(fault, SEQUENCES[scale], tuple(losses))
 
 
-def damage(path: Path) -> None:
-    """Turn over one bit in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(content)
+def _counted(of: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(of.items()))
 
 
-def refused_then_mended(
-    bank: Bank,
-    name: str,
-    spoil: Callable[[Home], None],
-    said: str,
-    mend: Callable[[Home], None],
-) -> Survived:
-    """Do a fault, have the night refuse with a clear line, mend it, run it again."""
-    home = bank.before.copy(bank.folder / name.replace(" ", "_"))
-    spoil(home)
-    done = home.night(bank.days[1])
-    losses = []
-    if done.returncode == 0 or said not in done.stderr or "Traceback" in done.stderr:
-        losses.append(f"not refused: {done.returncode} {done.stderr.strip()[-300:]}")
-    if name != "damaged edition" and not is_whole(home):
-        losses.append("current was not whole")
-    mend(home)
-    lost = recovered(bank, home)
-    losses += [lost] if lost else []
-    shutil.rmtree(home.root)
-    return Survived(name, 1, tuple(losses))
+def damaged_edition(bank: Bank) -> Iterator[Survived]:
+    """Damage the current edition; put it right again."""
+    home = bank.before.copied(bank.folder / "edition")
+    edition = home.database.resolve()
+    good = edition.read_bytes()
+    flip_a_bit(edition)
+    losses = refusal(home.night(bank.days[1]), 5, "the current edition is damaged")
+    edition.write_bytes(good)
+    losses += recovered(bank, home)
+    yield Survived("damaged edition", 1, tuple(losses))
 
 
-def files_and_settings(bank: Bank) -> Iterator[Survived]:
-    """Damage what nights stand on, one thing at a time."""
-    first, second = bank.days[:2]
-
-    def partition(home: Home) -> Path:
-        # A snapshot is read by every night: the latest one, which is not landed anew.
-        return next((home.root / "lake/raw/core_banking/products").rglob("*.parquet"))
-
-    yield refused_then_mended(
-        bank,
-        "damaged edition",
-        lambda h: damage(h.edition),
-        "the current edition is damaged",
-        lambda h: shutil.copy(bank.before.edition, h.edition),
-    )
+def corrupt_contract(bank: Bank) -> Iterator[Survived]:
+    """Cut a contract in half."""
     contracts = bank.folder / "contracts"
     shutil.copytree(ROOT / "ingestion" / "contracts", contracts)
     atm = contracts / "atm.odcs.yaml"
     good = atm.read_text(encoding="utf-8")
     atm.write_text(good[: len(good) // 2], encoding="utf-8")
-    home = bank.before.copy(bank.folder / "corrupt_contract")
-    done = home.run(
-        "night", "--date", second.isoformat(), PASSBOOK_CONTRACTS=str(contracts)
-    )
-    losses = []
-    if done.returncode != 2 or "atm.odcs.yaml" not in done.stderr:
-        losses.append(f"not refused: {done.returncode} {done.stderr[-300:]}")
-    lost = recovered(bank, home)
-    yield Survived("corrupt contract", 1, tuple(losses + ([lost] if lost else [])))
-    home = bank.before.copy(bank.folder / "damaged_partition")
-    home.run("land", "core_banking", "--date", second.isoformat())
-    home.run("check", "core_banking", "--date", second.isoformat())
-    damage(partition(home))
-    lost = recovered(bank, home)
-    yield Survived("damaged Parquet, landed again", 1, (lost,) if lost else ())
-    damage(next((home.root / "lake/raw/atm").rglob(f"*{first}/*.parquet")))
-    found = home.run("doctor")
-    told = found.returncode == 1 and f"atm.transactions {first}" in " ".join(
-        found.stdout.split()
-    )
-    yield Survived(
-        "damaged Parquet, told by the doctor", 1, () if told else (found.stdout,)
-    )
+    home = bank.before.copied(bank.folder / "corrupt_contract")
+    corrupt = replace(home, variables=(("PASSBOOK_CONTRACTS", str(contracts)),))
+    losses = refusal(corrupt.night(bank.days[1]), 2, "atm.odcs.yaml")
+    losses += recovered(bank, home)
+    yield Survived("corrupt contract", 1, tuple(losses))
+
+
+def damaged_partitions(bank: Bank) -> Iterator[Survived]:
+    """Damage a partition that is landed again, and one that nobody asks for."""
+    first, second = bank.days[:2]
+    home = bank.before.copied(bank.folder / "partition")
+    home.must("land", "core_banking", "--date", second.isoformat())
+    raw = home.root / "lake" / "raw"
+    flip_a_bit(next((raw / "core_banking" / "products").rglob("*.parquet")))
+    losses = recovered(bank, home)
+    yield Survived("damaged Parquet, landed again", 1, tuple(losses))
+    flip_a_bit(next((raw / "atm").rglob(f"*{first}/*.parquet")))
+    found = home.run("doctor", "--json")
+    told = found.returncode == 1 and f"atm.transactions {first}" in found.stdout
+    losses = [] if told else [found.stdout]
+    yield Survived("damaged Parquet, told by the doctor", 1, tuple(losses))
 
 
 def memory(bank: Bank) -> Iterator[Survived]:
     """Have little memory."""
-    home = bank.before.copy(bank.folder / "memory")
-    done = home.run(
-        "night", "--date", bank.days[1].isoformat(), PASSBOOK_MEMORY="200MB"
-    )
-    lost = done.stderr.strip() or recovered(bank, home)
-    yield Survived("200 MB of memory: it spills and ends", 1, (lost,) if lost else ())
+    home = bank.before.copied(bank.folder / "memory")
+    small = replace(home, variables=(("PASSBOOK_MEMORY", "200MB"),))
+    said = small.night(bank.days[1]).stderr.strip()
+    losses = [said] if said else recovered(bank, home)
+    yield Survived("200 MB of memory: it spills and ends", 1, tuple(losses))
 
 
 def full_disk(bank: Bank) -> Iterator[Survived]:
@@ -229,52 +203,29 @@ def full_disk(bank: Bank) -> Iterator[Survived]:
     if mounted.returncode:
         return
     try:
-        small = Home(disk / "home", bank.before.extracts)
-        shutil.copytree(bank.before.root, small.root, symlinks=True)
-        done = small.night(bank.days[1])
-        losses = []
-        if done.returncode == 0 or "Traceback" in done.stderr:
-            losses.append(f"not refused: {done.returncode} {done.stderr[-400:]}")
-        if not is_whole(small):
-            losses.append("current was not whole")
-        subprocess.run(
-            ["mount", "-o", "remount,ro", str(disk)], check=True, capture_output=True
-        )
-        denied = small.night(bank.days[1])
-        if denied.returncode == 0 or "Traceback" in denied.stderr:
-            losses.append(f"read-only not refused: {denied.stderr[-400:]}")
-        if not is_whole(small):
-            losses.append("current was not whole on a read-only disk")
-        larger = f"remount,rw,size={megabytes + 4000}m"
-        subprocess.run(["mount", "-o", larger, str(disk)], check=True)
-        lost = recovered(bank, small)
-        yield Survived(
-            "disk full, then read-only", 2, tuple(losses + ([lost] if lost else []))
-        )
+        home = bank.before.copied(disk / "home")
+        losses: list[str] = []
+        for remounted in ("ro", f"rw,size={megabytes + 4000}m"):
+            done = home.night(bank.days[1])
+            if done.returncode == 0 or "Traceback" in done.stderr:
+                losses.append(f"not refused: {done.returncode} {done.stderr[-400:]}")
+            losses += whole(home)
+            options = f"remount,{remounted}"
+            subprocess.run(["mount", "-o", options, str(disk)], check=True)
+        losses += recovered(bank, home)
+        yield Survived("disk full, then read-only", 2, tuple(losses))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
 
 def at_once(bank: Bank) -> Iterator[Survived]:
     """Start two nights at the same time."""
-    home = bank.before.copy(bank.folder / "twice")
-    words = [COMMAND, "night", "--date", bank.days[1].isoformat()]
-    both = [
-        subprocess.Popen(
-            words,
-            env=home.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        for _ in range(2)
-    ]
-    losses = []
-    for process in both:
-        said, _ = process.communicate()
-        if process.returncode:
-            losses.append(said.decode()[-300:])
-    lost = recovered(bank, home)
-    yield Survived("two nights at once", 1, tuple(losses + ([lost] if lost else [])))
+    home = bank.before.copied(bank.folder / "twice")
+    words = ("night", "--date", bank.days[1].isoformat())
+    both = [home.start(*words) for _ in range(2)]
+    losses = [f"exit code {process.wait()}" for process in both if process.wait()]
+    losses += recovered(bank, home)
+    yield Survived("two nights at once", 1, tuple(losses))
 
 
 def measure(scale: str, folder: Path) -> list[Survived]:
@@ -282,16 +233,16 @@ def measure(scale: str, folder: Path) -> list[Survived]:
     bank = make_bank(folder, CUSTOMERS[scale])
     done: list[Survived] = []
     # The small scale is for CI, whose other tests do the rest.
-    rest = (files_and_settings, memory, at_once) if scale == "full" else ()
+    rest = (damaged_edition, corrupt_contract, damaged_partitions, memory, at_once)
     for survived in (
         *full_disk(bank),
         *kills(bank, scale),
         *sequences(bank, scale),
-        *(survived for fault in rest for survived in fault(bank)),
+        *(s for fault in rest if scale == "full" for s in fault(bank)),
     ):
-        lost = "; ".join(survived.losses) or "nothing"
+        losses = "; ".join(survived.losses) or "nothing"
         kept = survived.times - len(survived.losses)
-        print(f"{survived.fault}: {kept} of {survived.times} survived, lost {lost}")
+        print(f"{survived.fault}: {kept} of {survived.times} survived, lost {losses}")
         sys.stdout.flush()
         done.append(survived)
     return done

@@ -101,9 +101,8 @@ def land(
     Rows that do not fit the contract go to the feed's rejects with line number and
     reason; landed, rejected and filtered rows add up to the extract's records. An
     extract that is landed already is left as it is and comes back `unchanged`, unless
-    what is landed of it was damaged since. Where a
-    corrected extract takes an earlier one's place, the earlier landing is kept among
-    the superseded ones of the lake.
+    what is landed of it was damaged since. Where a corrected extract takes an earlier
+    one's place, the earlier landing is kept among the superseded ones of the lake.
 
     Raises:
         MissingExtract: There is no complete extract.
@@ -117,8 +116,8 @@ def land(
         standing = lake.standing(feed, business_date)
         if standing:
             extract.prove()
-            whole = not lake.damages(feed, standing)
-            if whole and standing["fingerprint"] == extract.fingerprint:
+            same = standing["fingerprint"] == extract.fingerprint
+            if same and not lake.damages(feed, standing):
                 return Landed(**{**standing, "verdict": "unchanged"})
         return _landed(extract, lake, keys, zone, standing)
 

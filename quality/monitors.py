@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from typing import Any
@@ -63,21 +63,20 @@ def profile(feed: Feed, path: str, business_date: date, timezone: str) -> Profil
     Raises:
         duckdb.Error: The file cannot be read.
     """
-    columns = {c.name: c for c in feed.columns}
+    names = [c.name for c in feed.columns]
     coded = [c.name for c in feed.columns if c.codes]
-    told = [f"count({quoted(name)})" for name in columns]
-    newest = _newest(feed, timezone)
+    told = [f"count({quoted(name)})" for name in names]
+    newest = _newest(feed, business_date, timezone)
     relation = f"read_parquet({text_literal(path)})"
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("set threads = 1")
         row = connection.execute(
-            f"select {', '.join(['count(*)', newest, *told])} from {relation}",
-            {"day": business_date},
+            f"select {', '.join(['count(*)', newest, *told])} from {relation}"
         ).fetchall()[0]
         codes = {name: _shares(connection, relation, name) for name in coded}
     rows = int(row[0])
-    nulls = dict(zip(columns, row[2:], strict=True))
+    nulls = dict(zip(names, row[2:], strict=True))
     return Profile(
         rows,
         None if row[1] is None else round(float(row[1]), 2),
@@ -86,18 +85,18 @@ def profile(feed: Feed, path: str, business_date: date, timezone: str) -> Profil
     )
 
 
-def _newest(feed: Feed, timezone: str) -> str:
-    """Return SQL for the hour of the last row of `$day`; the lake's times are UTC."""
+def _newest(feed: Feed, business_date: date, timezone: str) -> str:
+    """Return SQL for the hour of the last row of a date; the lake's times are UTC."""
     column = feed.delivery.date_column or ""
     kinds = {c.name: c.sql_type.upper() for c in feed.columns}
-    nothing = "cast(null as double) + 0 * datepart('day', $day::date)"
     if not kinds.get(column, "").startswith("TIMESTAMP"):
-        return nothing
+        return "null"
     local = (
         f"timezone({text_literal(timezone)}, "
         f"timezone('UTC', {quoted(column)}::timestamp))"
     )
-    return f"max(date_diff('second', $day::timestamp, {local})) / 3600.0"
+    began = f"timestamp '{business_date}'"
+    return f"max(date_diff('second', {began}, {local})) / 3600.0"
 
 
 def _shares(
@@ -240,8 +239,3 @@ def _range(usual: Sequence[float], form: str) -> str:
 
 def _hour(hours: float) -> str:
     return f"{int(hours):02}:{int(hours % 1 * 60):02}"
-
-
-def as_details(found: Profile) -> dict[str, Any]:
-    """Return a profile as the ledger keeps it."""
-    return asdict(found)

@@ -258,6 +258,8 @@ def status(
         return
     current = f"{night.current} as of {night.current_as_of}"
     typer.echo(f"current edition: {current if night.current else 'none yet'}")
+    if night.without:
+        typer.echo(f"it does without: {', '.join(night.without)}")
     if night.business_date is None:
         return
     answer(screen(night), False, f"night of {night.business_date}: {night.verdict}")
@@ -270,6 +272,8 @@ def status(
     for feed in night.feeds:
         if feed.message and FAILED & {feed.state, feed.check or ""}:
             typer.echo(f"{feed.channel}.{feed.feed}: {feed.message}")
+        if feed.unusual:
+            typer.echo(f"{feed.channel}.{feed.feed} is unusual: {feed.unusual}")
     if night.late:
         typer.echo(f"late: {', '.join(night.late)}")
 
@@ -280,9 +284,8 @@ def notify(line: Annotated[str, typer.Argument(help="What to say.")]) -> None:
     from warehouse.notices import Notice, tell
 
     bank = open_bank()
-    for fault in tell(
-        bank, datetime.now(ZoneInfo(bank.settings.timezone)).date(), Notice(line, {})
-    ):
+    today = datetime.now(ZoneInfo(bank.settings.timezone)).date()
+    for fault in tell(bank, today, Notice(line, {})):
         typer.echo(f"warning: not told: {fault}", err=True)
 
 

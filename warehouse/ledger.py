@@ -16,6 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+# What a file of an outcome that is gone, cut off or not one at all raises.
+_UNREADABLE = (OSError, ValueError, TypeError, AttributeError)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -71,9 +74,7 @@ class Ledger:
     def read(self, step: str, subject: str, business_date: str) -> Outcome | None:
         """Return the latest outcome, None where there is none that can be read."""
         path = self._path(step, subject, business_date)
-        if not path.is_file() or self.fault(path):
-            return None
-        return _read(path)
+        return _readable(path)
 
     def paths(self) -> list[Path]:
         """Return the file of every outcome, in order of step, subject and date."""
@@ -85,20 +86,28 @@ class Ledger:
         One that cannot is passed over: no night may fail for what was said of another.
         """
         for path in self.paths():
-            if self.fault(path) is None:
-                yield _read(path)
+            outcome = _readable(path)
+            if outcome:
+                yield outcome
 
     @staticmethod
     def fault(path: Path) -> str | None:
         """Return why the file of an outcome cannot be read, None where it can."""
         try:
             _read(path)
-        except (OSError, ValueError, TypeError) as error:
+        except _UNREADABLE as error:
             return str(error)
         return None
 
     def _path(self, step: str, subject: str, business_date: str) -> Path:
         return self.root / step / subject / f"{business_date}.json"
+
+
+def _readable(path: Path) -> Outcome | None:
+    try:
+        return _read(path)
+    except _UNREADABLE:
+        return None
 
 
 def _read(path: Path) -> Outcome:

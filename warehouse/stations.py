@@ -12,10 +12,9 @@ from ingestion.errors import CheckStopped, LandingRefused, MissingExtract, joine
 from ingestion.extract import arrived_digests, is_complete
 from ingestion.landing import Landed, land
 from quality.landed import check_feed
-from quality.monitors import MOST_DAYS, Profile, as_details, profile, unusual
+from quality.monitors import MOST_DAYS, Profile, profile, unusual
 from warehouse.bank import Bank
 from warehouse.ledger import Outcome
-from warehouse.lineage import tell_landing
 
 
 def land_channel(
@@ -100,6 +99,9 @@ def _landed(
         )
     written = bank.ledger.write(outcome)
     if written.verdict in {"landed", "refused"}:
+        # Its library takes a third of a second, and most commands land nothing.
+        from warehouse.lineage import tell_landing
+
         tell_landing(bank, feed, written)
     return written, refusal
 
@@ -226,7 +228,7 @@ def _monitored(bank: Bank, feed: Feed, standing: dict[str, Any]) -> list[Outcome
             rows_in=found.rows,
             fingerprint=standing["fingerprint"],
             code_version=bank.code_version,
-            details=as_details(found),
+            details=asdict(found),
         )
     )
     return [outcome] if lines else []

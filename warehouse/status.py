@@ -18,7 +18,10 @@ FAILED = frozenset({"refused", "stop", "failed"})
 
 @dataclass(frozen=True)
 class FeedStatus:
-    """How one feed of a night stands; `check` is None where nothing was checked."""
+    """How one feed of a night stands; `check` is None where nothing was checked.
+
+    `unusual` says what is unlike the feed's history, nothing where all is as ever.
+    """
 
     channel: str
     feed: str
@@ -29,16 +32,22 @@ class FeedStatus:
     rejected: int
     seconds: float
     message: str
+    unusual: str
 
 
 @dataclass(frozen=True)
 class NightStatus:
-    """How a night stands. `late` are feeds of it and of the days before not landed."""
+    """How a night stands.
+
+    `without` are the feeds that the current edition lacks, `late` those of the night
+    and of the days before that may still come.
+    """
 
     business_date: str | None
     verdict: str
     current: str | None
     current_as_of: str | None
+    without: tuple[str, ...]
     feeds: tuple[FeedStatus, ...]
     steps: tuple[dict[str, Any], ...]
     late: tuple[str, ...]
@@ -49,33 +58,33 @@ class NightStatus:
 
 def night_status(bank: Bank, day: date | None = None) -> NightStatus:
     """Return how the night of a date stands, of the latest date where none is given."""
-    outcomes = list(bank.ledger.all())
-    latest = max((o.business_date for o in outcomes if _is_dated(o)), default=None)
-    business_date = day.isoformat() if day else latest
-    mine = [o for o in outcomes if o.business_date == business_date]
+    business_date = day.isoformat() if day else _latest(bank)
     current = bank.editions.current()
     feeds = _feeds(bank, business_date) if business_date else ()
-    by_step = {o.step: o for o in mine if o.subject == "bank"}
-    steps = [by_step[name] for name in STEPS if name in by_step]
-    built = by_step.get("build")
+    asked = (bank.ledger.read(s, "bank", business_date or "") for s in STEPS)
+    steps = [o for o in asked if o]
+    restated = [str(o.details.get("restated", "")) for o in steps if o.step == "build"]
     return NightStatus(
         business_date,
         _verdict(feeds, steps, current.as_of if current else None, business_date),
         current.id if current else None,
         current.as_of if current else None,
+        current.missing if current else (),
         feeds,
         tuple(
             {"step": o.step, "verdict": o.verdict, "seconds": o.seconds} for o in steps
         ),
         tuple(_late(bank, date.fromisoformat(business_date))) if business_date else (),
-        str(built.details.get("restated", "")) if built else "",
-        tuple(o.message for o in steps if o.message and o.step != "build"),
+        "".join(restated),
+        tuple(o.message for o in steps if o.message and o.step == "gate"),
         round(sum(f.seconds for f in feeds) + sum(o.seconds for o in steps), 1),
     )
 
 
-def _is_dated(outcome: Outcome) -> bool:
-    return outcome.business_date[:1].isdigit()
+def _latest(bank: Bank) -> str | None:
+    """Return the latest date of any outcome; a file over many dates has none."""
+    dates = (o.business_date for o in bank.ledger.all())
+    return max((d for d in dates if d[:1].isdigit()), default=None)
 
 
 def _feeds(bank: Bank, business_date: str) -> tuple[FeedStatus, ...]:
@@ -88,6 +97,7 @@ def _feeds(bank: Bank, business_date: str) -> tuple[FeedStatus, ...]:
             if landed is None and standing is None:
                 continue
             checked = check_of(bank, feed, standing) if standing else None
+            watched = bank.ledger.read("monitor", feed.id, business_date)
             said = [o.message for o in (landed, checked) if o and o.message]
             seconds = sum(o.seconds for o in (landed, checked) if o)
             found.append(
@@ -101,6 +111,7 @@ def _feeds(bank: Bank, business_date: str) -> tuple[FeedStatus, ...]:
                     landed.rejected if landed else 0,
                     round(seconds, 2),
                     "; ".join(said),
+                    watched.message if watched else "",
                 )
             )
     return tuple(found)
@@ -134,7 +145,10 @@ def _verdict(
     if failed:
         return f"{failed[-1].step} failed: the edition before stays"
     if any(o.step == "publish" for o in steps):
-        warned = any(f.check == "warn" or f.state != "landed" for f in feeds)
+        warned = any(
+            f.check == "warn" or f.unusual or f.state not in {"landed", "unchanged"}
+            for f in feeds
+        )
         return "published" + (", with warnings" if warned else "")
     if current_as_of and current_as_of >= business_date:
         return f"taken into the edition as of {current_as_of}"

@@ -3,29 +3,27 @@
     month before has it; of `restated` accounts, all. -#}
 {% macro restated_balances(months, restated) -%}
     {%- set columns = 'account_id, business_date, balance_amount, interest_rate' -%}
-    {%- if is_incremental() -%}
-        select {{ columns }}
-        from {{ ref('int_account_balances') }}
-        where business_date >= {{ restated_from() }}
-        union all
-        select {{ columns }}
-        from {{ ref('int_account_balances') }}
-        where
-            business_date < {{ restated_from() }}
-            and account_id in ({{ restated }})
+    select {{ columns }}
+    from (
+        {{ restated_where(
+            ref('int_account_balances'),
+            'account_id in (' ~ restated ~ ')',
+            day='business_date'
+        ) }}
+    ) as told
+    {%- if is_incremental() %}
+        {%- set first_day = restated_from() %}
         union all
         select
             account_id,
-            cast({{ restated_from() }} - interval 1 day as date) as business_date,
+            cast({{ first_day }} - interval 1 day as date) as business_date,
             told_balance_amount as balance_amount,
             told_interest_rate as interest_rate
         from {{ months }}
         where
-            month_start = {{ add_months(restated_from(), -1) }}
+            month_start = {{ add_months(first_day, -1) }}
             and told_balance_amount is not null
             and account_id not in ({{ restated }})
-    {%- else -%}
-        select {{ columns }} from {{ ref('int_account_balances') }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -34,7 +32,7 @@
     for up to a week before it, on which the account was open and the bank knew balances: a row
     that was rejected leaves a hole, and an account with a hole is not one without money.
 
-    Joined are accounts, and bounds with the first date of any balance. -#}
+    Joined are accounts. -#}
 {% macro balance_periods(balances) -%}
     select
         account_id,
@@ -84,7 +82,10 @@
                 ) as next_date
             from {{ balances }}
         ) as followed
-        cross join bounds
+        cross join (
+            select min(business_date) as first_date
+            from {{ ref('int_account_balances') }}
+        ) as bounds
         left join accounts on followed.account_id = accounts.account_id
     ) as begun
     where coalesce(closed_date > first_date, true)

@@ -9,16 +9,21 @@
     cast('{{ found.columns[0].values()[0] }}' as date)
 {%- endmacro %}
 
+{#- The column that names what a kind of fingerprint is of. -#}
+{% macro key_of(kind) -%}
+    {{- 'account_id' if kind == 'account' else 'customer_key' -}}
+{%- endmacro %}
+
 {#- The accounts, or the customers, of which everything is computed again. -#}
 {% macro restated(kind) -%}
-    {%- set key = 'account_id' if kind == 'account' else 'customer_key' -%}
+    {%- set key = key_of(kind) -%}
     select {{ key }} from {{ ref(kind ~ '_fingerprints') }}
     where is_restated
 {%- endmacro %}
 
 {#- Whether a row is computed again: always where there is no base, or the row is nobody's. -#}
 {% macro is_restated(kind, day='month_start') -%}
-    {%- set key = 'account_id' if kind == 'account' else 'customer_key' -%}
+    {%- set key = key_of(kind) -%}
     {%- if is_incremental() -%}
         (
             {{ day }} >= {{ restated_from() }}
@@ -40,72 +45,61 @@
 {% endmacro %}
 
 {#- The rows of a relation that are computed again: from a day on everyone's, before it those
-    of some. In two parts, each of which passes over most of what it scans. -#}
-{% macro restated_where(relation, day, first_day, some) -%}
-    select * from {{ relation }}
-    where {{ day }} >= {{ first_day }}
-    union all
-    select * from {{ relation }}
-    where {{ day }} < {{ first_day }} and {{ some }}
-{%- endmacro %}
-
-{#- The same of a relation by month and account, or customer; everyone's from so many months
-    earlier on, where months before are looked back at (a number, or SQL for one). -#}
-{% macro restated_rows(relation, kind, months_earlier=none) -%}
-    {%- set key = 'account_id' if kind == 'account' else 'customer_key' -%}
+    of some; all where there is no base. Everyone's begin so many months earlier where months
+    before are looked back at (a number, or SQL for one). In two parts, each of which passes
+    over most of what it scans. -#}
+{% macro restated_where(relation, some, day='month_start', months_earlier=none) -%}
     {%- if is_incremental() -%}
-        {{ restated_where(
-            relation,
-            'month_start',
-            restated_from() if months_earlier is none
-            else add_months(restated_from(), '-' ~ months_earlier),
-            key ~ ' in (' ~ restated(kind) ~ ')'
-        ) }}
+        {%- set first_day = restated_from() if months_earlier is none
+            else add_months(restated_from(), '-' ~ months_earlier) -%}
+        select * from {{ relation }}
+        where {{ day }} >= {{ first_day }}
+        union all
+        select * from {{ relation }}
+        where {{ day }} < {{ first_day }} and {{ some }}
     {%- else -%}
         select * from {{ relation }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- The same of a relation by month and account, or customer. -#}
+{% macro restated_rows(relation, kind, months_earlier=none) -%}
+    {%- set some = key_of(kind) ~ ' in (' ~ restated(kind) ~ ')' -%}
+    {{ restated_where(relation, some, months_earlier=months_earlier) }}
 {%- endmacro %}
 
 {#- The same of a relation by month and account for what its owners are computed from: of an
     account that several own, rows of those that are kept are among them. -#}
 {% macro restated_holdings(relation) -%}
-    {%- if is_incremental() -%}
-        {%- set some -%}
-            account_id in (
-                select owners.account_id
-                from {{ ref('int_account_owners') }} as owners
-                where owners.customer_key in ({{ restated('customer') }})
-            )
-        {%- endset -%}
-        {{ restated_where(relation, 'month_start', restated_from(), some) }}
-    {%- else -%}
-        select * from {{ relation }}
-    {%- endif -%}
+    {%- set some -%}
+        account_id in (
+            select owners.account_id
+            from {{ ref('int_account_owners') }} as owners
+            where owners.customer_key in ({{ restated('customer') }})
+        )
+    {%- endset -%}
+    {{ restated_where(relation, some) }}
 {%- endmacro %}
 
 {#- The same of a relation that goes by records, for what their customers are computed from:
     the records that are now theirs; and those that are nobody's, which may have been
     somebody's. Of these nothing tells whether they are restated. -#}
 {% macro restated_records(relation, kind, day='month_start') -%}
-    {%- if is_incremental() -%}
-        {%- set some -%}
-            record_id in (
-                select bridge.record_id
-                from {{ source('identity', 'customer_identity') }} as bridge
-                where
-                    bridge.customer_key is null
-                    or bridge.customer_key in ({{ restated(kind) }})
-            )
-        {%- endset -%}
-        {{ restated_where(relation, day, restated_from(), some) }}
-    {%- else -%}
-        select * from {{ relation }}
-    {%- endif -%}
+    {%- set some -%}
+        record_id in (
+            select bridge.record_id
+            from {{ source('identity', 'customer_identity') }} as bridge
+            where
+                bridge.customer_key is null
+                or bridge.customer_key in ({{ restated(kind) }})
+        )
+    {%- endset -%}
+    {{ restated_where(relation, some, day) }}
 {%- endmacro %}
 
 {#- Since when a row's account or customer is computed again. -#}
 {% macro restated_since(kind) -%}
-    {%- set key = 'account_id' if kind == 'account' else 'customer_key' -%}
+    {%- set key = key_of(kind) -%}
     {%- if is_incremental() -%}
         case
             when {{ key }} in ({{ restated(kind) }}) then date '0001-01-01'
@@ -135,4 +129,9 @@
             true as is_restated
         from {{ relation }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- Deletes what was gone last time already, and so is restated no more. -#}
+{% macro forget_gone() -%}
+    delete from {{ this }} where fingerprint is null and not is_restated
 {%- endmacro %}

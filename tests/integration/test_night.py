@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.tokens import passes_luhn
+from tests.damage import flip_a_bit
 from tests.integration.bank_runs import Home, tables
 
 DAYS = ("2026-03-01", "2026-03-02")
@@ -276,11 +277,7 @@ def test_a_whole_bank_is_well_and_a_damaged_edition_is_not_built_on(
     root = tmp_path / "home"
     shutil.copytree(unbroken.root, root, symlinks=True)
     home = Home(root, unbroken.extracts, unbroken.key_file)
-    damaged = home.database.resolve()
-    content = bytearray(damaged.read_bytes())
-    content[len(content) // 2] ^= 1
-    damaged.chmod(0o644)
-    damaged.write_bytes(content)
+    flip_a_bit(home.database.resolve())
     night = home.run("night", "--date", "2026-03-03")
     assert night.returncode == 5
     assert "the current edition is damaged" in night.stderr

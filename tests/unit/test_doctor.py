@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from tests.conftest import DAY, Channel, column, feed, key
+from tests.damage import flip_a_bit
 from warehouse.bank import Bank
 from warehouse.doctor import examine
 from warehouse.editions import DATABASE
@@ -58,13 +59,6 @@ def _edition(bank: Bank) -> Path:
     return bank.editions.folder("edition-000001") / DATABASE
 
 
-def _flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(content)
-
-
 def _manifest(bank: Bank) -> Path:
     (path,) = (bank.lake.root / "manifests").rglob("*.json")
     return path
@@ -79,7 +73,12 @@ def _forget_the_contract(bank: Bank) -> None:
 @pytest.mark.parametrize(
     ("damage", "subject", "problem", "remedy"),
     [
-        (lambda b: _flip(_partition(b)), "c.f 2026-03-01", "is not the file", "land c"),
+        (
+            lambda b: flip_a_bit(_partition(b)),
+            "c.f 2026-03-01",
+            "is not the file",
+            "land c",
+        ),
         (lambda b: _partition(b).unlink(), "c.f 2026-03-01", "is gone", "land c"),
         (
             lambda b: _manifest(b).write_text("{"),
@@ -87,7 +86,12 @@ def _forget_the_contract(bank: Bank) -> None:
             "cannot be read",
             "land c",
         ),
-        (lambda b: _flip(_edition(b)), "edition-000001", "is not the file", "rollback"),
+        (
+            lambda b: flip_a_bit(_edition(b)),
+            "edition-000001",
+            "is not the file",
+            "rollback",
+        ),
         (
             lambda b: _edition(b).with_name(DATABASE + ".wal").write_bytes(b"x"),
             "edition-000001",

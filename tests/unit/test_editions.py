@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from ingestion.errors import BuildFailed, GateStopped, NotReady, SettingsError
+from tests.damage import flip_a_bit
 from warehouse.editions import DATABASE, NOTE, Candidate, Edition, Editions, copy_file
 
 AS_OF = "2026-03-01"
@@ -230,10 +231,7 @@ def test_every_edition_has_its_note(editions: Editions) -> None:
 
 def _damage(editions: Editions, edition: Edition) -> Path:
     path = editions.folder(edition.id) / DATABASE
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(content)
+    flip_a_bit(path)
     return path
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date, timedelta
 from pathlib import Path
+from string import ascii_letters
 
 import pytest
 
 from tests.conftest import DAY, Channel, column, feed, key
+from tests.damage import flip_a_bit
 from warehouse.backfills import CHANGES, plan, plan_lines
 from warehouse.bank import Bank
 from warehouse.settings import load_settings
@@ -156,13 +159,36 @@ def test_a_night_is_told_by_channel(bank: Bank, channel: Channel) -> None:
     assert (row["rows"], row["landed"], row["rejected"]) == ("2", "2", "0")
 
 
+def test_a_landing_unlike_its_history_is_a_warning_and_on_the_screen(
+    bank: Bank, channel: Channel
+) -> None:
+    # Of these Sundays some are of the Spring Festival, and are not compared with.
+    for weeks in range(8, 0, -1):
+        day = DAY - timedelta(weeks=weeks)
+        deliver(channel, day, ascii_letters[weeks % 2 :])
+        night(bank, day)
+    deliver(channel, DAY, "1")
+    land_channel(bank, "c", DAY)
+    told = [o for o in check_channel(bank, "c", DAY) if o.step == "monitor"]
+    assert [o.verdict for o in told] == ["warn"]
+    (feed_status,) = night_status(bank, DAY).feeds
+    assert feed_status.unusual == told[0].message
+    assert re.fullmatch(
+        r"1 rows, where the last [4-7] Sundays had 5[12] \(51 to 52\)",
+        feed_status.unusual,
+    )
+    # Looked at once; asked again, nothing is new.
+    again = check_channel(bank, "c", DAY)
+    assert [o.step for o in again] == ["check"]
+
+
 def test_a_damaged_partition_is_landed_again(bank: Bank, channel: Channel) -> None:
     deliver(channel, DAY, "12")
     night(bank, DAY)
     (one,) = bank.contracts["c"].feeds
     part = bank.lake.partition(one, DAY)
     whole = part.read_bytes()
-    part.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    flip_a_bit(part)
     standing = bank.lake.standing(one, DAY)
     assert standing is not None
     assert list(bank.lake.damages(one, standing)) == ["2026-03-01"]

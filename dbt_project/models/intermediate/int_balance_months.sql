@@ -20,11 +20,6 @@ balances as (
     {{ restated_balances(this, restated('account')) }}
 ),
 
-bounds as (
-    select min(business_date) as first_date
-    from {{ ref('int_account_balances') }}
-),
-
 periods as (
     {{ balance_periods('balances') }}
 ),

@@ -1,10 +1,6 @@
 -- One row per customer and business date with an interaction, by branch and tier of the
 -- day: what it brought. The interactions of nobody are a customer without a key.
-{%- set flows = [
-    'interaction_count', 'call_count', 'abandoned_call_count', 'case_opened_count',
-    'satisfaction_score', 'satisfaction_answer_count', 'credit_amount', 'debit_amount',
-    'cost_to_serve_amount',
-] %}
+{%- set flows = placed_flows() %}
 {{
     config(
         materialized='incremental',

@@ -1,9 +1,7 @@
 -- One row per customer and business date, branch and tier with a change of what stands
 -- at the end of the day there: movements up to a day add up to it. What is nobody's is
 -- a customer without a key.
-{%- set stocks = [
-    'customer_count', 'deposit_balance_amount', 'loan_balance_amount', 'open_case_count',
-] %}
+{%- set stocks = placed_stocks() %}
 {%- set restated_accounts -%}
     select owners.account_id
     from {{ ref('int_account_owners') }} as owners
@@ -45,11 +43,6 @@ account_owners as (
 
 balances as (
     {{ restated_balances(ref('int_balance_months'), restated_accounts) }}
-),
-
-bounds as (
-    select min(business_date) as first_date
-    from {{ ref('int_account_balances') }}
 ),
 
 balance_periods as (

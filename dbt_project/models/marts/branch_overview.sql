@@ -1,13 +1,7 @@
 -- One row per business date, branch and tier with customers, from the bank's first day
 -- on.
-{%- set flows = [
-    'interaction_count', 'call_count', 'abandoned_call_count', 'case_opened_count',
-    'satisfaction_score', 'satisfaction_answer_count', 'credit_amount', 'debit_amount',
-    'cost_to_serve_amount',
-] %}
-{%- set stocks = [
-    'customer_count', 'deposit_balance_amount', 'loan_balance_amount', 'open_case_count',
-] %}
+{%- set flows = placed_flows() %}
+{%- set stocks = placed_stocks() %}
 with customer_days as (
     select * from {{ ref('int_customer_days') }}
 ),

@@ -6,7 +6,7 @@
         incremental_strategy='delete+insert',
         on_schema_change='fail',
         unique_key='account_id',
-        post_hook="delete from {{ this }} where fingerprint is null and not is_restated"
+        post_hook="{{ forget_gone() }}"
     )
 }}
 

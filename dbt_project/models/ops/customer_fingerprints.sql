@@ -6,7 +6,7 @@
         incremental_strategy='delete+insert',
         on_schema_change='fail',
         unique_key='customer_key',
-        post_hook="delete from {{ this }} where fingerprint is null and not is_restated"
+        post_hook="{{ forget_gone() }}"
     )
 }}
 
