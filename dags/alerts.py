@@ -51,7 +51,7 @@ def tell_failure(context: Context) -> None:
         tell(f"run {run.run_id} failed: {why}")
         return
     tell(
-        f"{run.partition_key}  {task} failed: {why} | To do: put right what is named"
+        f"{run.partition_key} {task} failed: {why} | To do: put right what is named"
         f" here, then run {run.partition_key} again, or clear '{task}' and what follows"
         f" it in run '{run.run_id}'"
     )
@@ -67,7 +67,7 @@ async def tell_late(context: dict[str, Any] | None = None) -> None:
     if run.get("run_type") != "scheduled":
         return
     tell(
-        f"{run.get('partition_key')}  the night is late: nothing was published in time"
+        f"{run.get('partition_key')} the night is late: nothing was published in time"
         f" | To do: see in run '{run.get('dag_run_id')}' which task is not done yet"
     )
     late = f"{run.get('partition_key')}: the night is late: nothing was published"

@@ -90,7 +90,13 @@ def airflow_settings(of: NightSettings, port: int) -> dict[str, dict[str, object
         "database": {"sql_alchemy_conn": database_url(of)},
         "api": {"host": LOOPBACK, "port": port, "workers": 1, "base_url": url},
         "logging": {"base_log_folder": of.airflow_home / "logs"},
-        "scheduler": {"scheduler_idle_sleep_time": 0.2},
+        "scheduler": {
+            "scheduler_idle_sleep_time": 0.2,
+            # What a killed scheduler or machine left unfinished is taken up within
+            # minutes, not in an hour that the night may not have.
+            "orphaned_tasks_check_interval": 15,
+            "task_instance_heartbeat_timeout": 60,
+        },
         "dag_processor": {"parsing_processes": 1, "print_stats_interval": 0},
         # A supervisor notices the end of its task only when this has passed.
         "workers": {"min_heartbeat_interval": 1},

@@ -24,8 +24,6 @@ from dags.waiting import WaitForChannel
 
 BUSINESS_DATE = "{{ dag_run.partition_key or '' }}"
 DATE = ["--date", BUSINESS_DATE]
-# Analysts and managers open their pages at nine; the night begins at midnight.
-LATE_AFTER = timedelta(hours=9)
 ONE_RETRY = {"retries": 1, "retry_delay": timedelta(seconds=20)}
 
 
@@ -60,7 +58,7 @@ with DAG(
     default_args={"on_failure_callback": tell_failure, "do_xcom_push": False},
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=LATE_AFTER,
+        interval=night_settings().late_after,
         callback=AsyncCallback(tell_late),
     ),
     tags=["passbook"],

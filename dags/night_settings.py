@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from warehouse.settings import load_settings
@@ -16,6 +17,7 @@ class NightSettings:
     """The settings that scheduling needs; everything else is the command's matter.
 
     `is_told`: whether somebody waits for a line about each night.
+    `late_after`: how long after its beginning a scheduled night is late.
     """
 
     home: Path
@@ -24,6 +26,7 @@ class NightSettings:
     timezone: str
     airflow_database: str | None
     is_told: bool
+    late_after: timedelta
 
     @property
     def airflow_home(self) -> Path:
@@ -51,4 +54,5 @@ def night_settings() -> NightSettings:
         timezone=settings.timezone,
         airflow_database=settings.airflow_database,
         is_told=bool(settings.webhook_url or settings.smtp_url),
+        late_after=settings.late_after,
     )

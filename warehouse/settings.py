@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -51,6 +52,7 @@ _MEANINGS = {
     "PASSBOOK_MAIL_FROM": "Who sends the line about each night.",
     "PASSBOOK_MAIL_TO": "Who receives it, by commas.",
     "PASSBOOK_LINEAGE": "Where OpenLineage events go: a file, or a collector's URL.",
+    "PASSBOOK_LATE_AFTER": "Hours and minutes after which a scheduled night is late.",
     "PASSBOOK_KEEP_DAYS": "Days for which they are kept at most, but for the last two.",
 }
 
@@ -78,6 +80,7 @@ class Settings:
     mail_from: str
     mail_to: tuple[str, ...]
     lineage: str
+    late_after: timedelta
     sources: tuple[Setting, ...]
 
 
@@ -108,6 +111,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         "PASSBOOK_SMTP_URL": "",
         "PASSBOOK_MAIL_FROM": "passbook@localhost",
         "PASSBOOK_MAIL_TO": "",
+        "PASSBOOK_LATE_AFTER": "09:00",
         "PASSBOOK_LINEAGE": str(home / "lineage" / "events.jsonl"),
     }
     values = {name: given.get(name) or default for name, default in defaults.items()}
@@ -142,6 +146,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         mail_from=values["PASSBOOK_MAIL_FROM"],
         mail_to=_receivers(values),
         lineage=values["PASSBOOK_LINEAGE"],
+        late_after=_duration("PASSBOOK_LATE_AFTER", values["PASSBOOK_LATE_AFTER"]),
         sources=sources,
     )
 
@@ -221,6 +226,18 @@ def _memory(value: str) -> str:
             "PASSBOOK_MEMORY", "is no size", expected="such as 4GB", found=value
         )
     return value
+
+
+def _duration(name: str, value: str) -> timedelta:
+    try:
+        read = time.fromisoformat(value)
+    except ValueError:
+        read = time()
+    if read == time() or read.tzinfo is not None:
+        raise SettingsError(
+            name, "is no duration", expected="HH:MM, such as 09:00", found=value
+        )
+    return datetime.combine(date.min, read) - datetime.combine(date.min, time())
 
 
 def _count(name: str, value: str) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -62,6 +64,25 @@ def contract_channels(folder: Path) -> set[str]:
     channels = {path.name.split(".")[0] for path in folder.glob("*.odcs.yaml")}
     assert channels, f"no contract in {folder}"
     return channels
+
+
+def test_reading_the_dag_imports_nothing_that_is_heavy(airflow_home: Path) -> None:
+    heavy = (
+        *("duckdb", "pandas", "numpy", "pyarrow", "dbt", "great_expectations"),
+        *("sklearn", "scipy", "splink"),
+    )
+    source = "import sys, dags.customer_warehouse_nightly; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {name.split(".")[0] for name in done.stdout.split()}
+    assert "airflow" in imported
+    assert imported.isdisjoint(heavy)
+    assert airflow_home.is_dir()
 
 
 def test_dag_id_is_the_name_of_its_file() -> None:

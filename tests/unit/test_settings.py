@@ -43,6 +43,9 @@ def test_a_value_of_the_environment_wins_and_an_empty_one_does_not() -> None:
         ("PASSBOOK_THREADS", "two"),
         ("PASSBOOK_KEEP_EDITIONS", "0"),
         ("PASSBOOK_KEEP_EDITIONS", "1.5"),
+        ("PASSBOOK_LATE_AFTER", "nine"),
+        ("PASSBOOK_LATE_AFTER", "00:00"),
+        ("PASSBOOK_LATE_AFTER", "09:00+08:00"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(
