@@ -1,4 +1,4 @@
-"""A bank with a year of history for the profile benchmark, and the night after it."""
+"""A bank with a past that a benchmark gives it, and the night after it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ from warehouse.build import open_candidate, seal
 from warehouse.dbt_runs import DbtRuns
 
 LAST, NIGHT = date(2026, 2, 27), date(2026, 2, 28)
-# What a day brought is spread over a year: again every so many days, a part of it each
-# time, so that no two months are alike.
-EVERY_DAYS, TIMES = 12, 30
-KEPT_OF_TEN = 8
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a day brought, again every so many days, a part of it each time."""
+
+    every_days: int
+    times: int
+    kept_of_ten: int
 
 
 @dataclass(frozen=True)
@@ -31,14 +36,14 @@ class Run:
     models: dict[str, float]
 
 
-def land(root: Path, customers: int) -> None:
-    """Make a clean bank of two days and land both."""
+def land(root: Path, customers: int, landed_days: int = 2) -> None:
+    """Make a clean bank of two days and land both, or the first one only."""
     spec = SampleSpec(customers=customers, days=2, start=LAST, dirt="none", seed=3)
-    land_sample(open_bank(root), spec, root)
+    land_sample(open_bank(root), spec, root, spec.business_dates[:landed_days])
 
 
-def publish_history(root: Path, times: int) -> tuple[Run, int]:
-    """Publish an edition as of the first day with a year before it.
+def publish_history(root: Path, past: Past) -> tuple[Run, int]:
+    """Publish an edition as of the first day with a past before it.
 
     Returns the time of its models, all of them computed from the first row on, and how
     many interactions there are.
@@ -49,7 +54,7 @@ def publish_history(root: Path, times: int) -> tuple[Run, int]:
     balances = ("stg_core_banking__balances", "int_account_balances")
     runs._hold(runs._invoke(["run", "--select", *balances]))
     with open_candidate(bank, candidate.database) as connection:
-        _remember(connection, times)
+        _remember(connection, past)
         count = connection.execute("select count(*) from mart.interactions").fetchall()
         resolve(connection, LAST, bank.keys.token, bank.identity_rules)
         write_relationships(connection)
@@ -60,12 +65,12 @@ def publish_history(root: Path, times: int) -> tuple[Run, int]:
     return run, int(count[0][0])
 
 
-def _remember(connection: duckdb.DuckDBPyConnection, times: int) -> None:
+def _remember(connection: duckdb.DuckDBPyConnection, past: Past) -> None:
     """Write what the day brought, again and again, into the time before it."""
     connection.execute(
         "create temp table shifts as select (number * ?)::integer as days, number "
         "from range(1, ? + 1) as numbers(number)",
-        [EVERY_DAYS, times],
+        [past.every_days, past.times],
     )
     connection.execute(
         "insert into mart.interactions select interactions.* replace ("
@@ -73,7 +78,7 @@ def _remember(connection: duckdb.DuckDBPyConnection, times: int) -> None:
         "(business_date - days)::date as business_date, "
         "occurred_at - to_days(days) as occurred_at) "
         "from mart.interactions, shifts "
-        f"where hash(record_id, number) % 10 < {KEPT_OF_TEN} "
+        f"where hash(record_id, number) % 10 < {past.kept_of_ten} "
         "order by business_date, record_id"
     )
     # A quarter of the accounts has another balance each time; all had one a year ago.
@@ -85,7 +90,7 @@ def _remember(connection: duckdb.DuckDBPyConnection, times: int) -> None:
         "from intermediate.int_account_balances as balances, shifts "
         "where hash(account_id, number, 1) % 4 = 0 or number = ? "
         "order by business_date, account_id",
-        [times],
+        [past.times],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -20,11 +21,13 @@ def open_bank(root: Path) -> Bank:
     return Bank(load_settings({**os.environ, "PASSBOOK_HOME": str(root)}))
 
 
-def land_sample(bank: Bank, spec: SampleSpec, root: Path) -> None:
-    """Write a sample's extracts, and land and check each of its days."""
+def land_sample(
+    bank: Bank, spec: SampleSpec, root: Path, days: Sequence[date] | None = None
+) -> None:
+    """Write a sample's extracts, and land and check each of its days, or some."""
     extracts = bank.settings.extracts
     write_sample_bank(spec, bank.shipped, extracts, root / "truth", root / "late")
-    for day in spec.business_dates:
+    for day in spec.business_dates if days is None else days:
         try:
             land_and_check(bank, day, lambda _: None)
         except PassbookError as error:

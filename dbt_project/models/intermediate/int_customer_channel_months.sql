@@ -41,7 +41,8 @@ customer_channel_months as (
                 ), 0
             ) as bigint
         ) as inbound_contact_count,
-        sum(record_months.cost_to_serve_amount) as cost_to_serve_amount
+        cast(sum(record_months.cost_to_serve_amount) as decimal(18, 4))
+            as cost_to_serve_amount
     from record_months
     inner join bridge on record_months.record_id = bridge.record_id
     left join activities on record_months.activity_code = activities.activity_code

@@ -31,7 +31,7 @@ summed as (
     {%- for flow in flows %}
         cast(
             sum(record_days.{{ flow }})
-            as {{ 'decimal(38, 4)' if flow.endswith('_amount') else 'bigint' }}
+            as {{ 'decimal(18, 4)' if flow.endswith('_amount') else 'bigint' }}
         ) as {{ flow }}
         {{- "," if not loop.last }}
     {%- endfor %}

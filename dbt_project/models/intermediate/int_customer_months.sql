@@ -35,16 +35,15 @@ customer_months as (
                 ), 0
             ) as bigint
         ) as transaction_count,
-        coalesce(
-            sum(record_months.total_amount) filter (
-                where activities.direction_code = 'debit'
-            ), 0
-        ) as debit_amount,
-        coalesce(
-            sum(record_months.total_amount) filter (
-                where activities.direction_code = 'credit'
-            ), 0
-        ) as credit_amount,
+    {%- for name in ('debit', 'credit') %}
+            cast(
+                coalesce(
+                    sum(record_months.total_amount) filter (
+                        where activities.direction_code = '{{ name }}'
+                    ), 0
+                ) as decimal(18, 4)
+            ) as {{ name }}_amount,
+        {%- endfor %}
     {%- for name, codes in {
         'fee': "'fee', 'penalty_interest'",
         'penalty': "'penalty_interest'",
@@ -59,10 +58,12 @@ customer_months as (
                     ), 0
                 ) as bigint
             ) as {{ name }}_count,
-            coalesce(
-                sum(record_months.total_amount) filter (
-                    where record_months.activity_code in ({{ codes }})
-                ), 0
+            cast(
+                coalesce(
+                    sum(record_months.total_amount) filter (
+                        where record_months.activity_code in ({{ codes }})
+                    ), 0
+                ) as decimal(18, 4)
             ) as {{ name }}_amount,
         {%- endfor %}
         cast(

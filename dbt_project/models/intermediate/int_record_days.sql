@@ -67,15 +67,17 @@ record_days as (
         count(*) filter (where duration_seconds > 0) as lasted_count,
         cast(coalesce(sum(satisfaction_score), 0) as bigint) as satisfaction_score,
         count(satisfaction_score) as satisfaction_answer_count,
-        coalesce(sum(own_amount) filter (where direction_code = 'credit'), 0)
-            as credit_amount,
-        coalesce(sum(own_amount) filter (where direction_code = 'debit'), 0)
-            as debit_amount,
-        coalesce(
-            sum(own_amount) filter (
-                where activity_code in ('card_withdrawal', 'cash_withdrawal')
-            ), 0
-        ) as cash_withdrawal_amount,
+    -- Up to a hundred trillion: wider decimals are read and added ten times as slowly.
+    {%- for name, rows in {
+        'credit': "direction_code = 'credit'",
+        'debit': "direction_code = 'debit'",
+        'cash_withdrawal': "activity_code in ('card_withdrawal', 'cash_withdrawal')",
+    }.items() %}
+            cast(
+                coalesce(sum(own_amount) filter (where {{ rows }}), 0)
+                as decimal(18, 4)
+            ) as {{ name }}_amount,
+        {%- endfor %}
         cast(coalesce(sum(unit_cost_amount), 0) as decimal(18, 4))
             as cost_to_serve_amount
     from valued

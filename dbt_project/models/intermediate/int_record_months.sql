@@ -33,8 +33,12 @@ record_months as (
         interactions.activity_code,
         interactions.category_code,
         count(*) as interaction_count,
-        sum(
-            {{ in_own_currency('interactions.amount', 'interactions.currency_code') }}
+        cast(
+            sum(
+                {{ in_own_currency(
+                    'interactions.amount', 'interactions.currency_code'
+                ) }}
+            ) as decimal(18, 4)
         ) as total_amount,
         cast(coalesce(sum(unit_costs.unit_cost_amount), 0) as decimal(18, 4))
             as cost_to_serve_amount,
