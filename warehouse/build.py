@@ -139,7 +139,9 @@ def build(bank: Bank, business_date: date, rules: Rules | None = None) -> Built:
     with open_candidate(bank, candidate.database) as connection:
         changed = _prepare(bank, connection, partitions, as_of, rules)
     runs = DbtRuns(bank, candidate.database, as_of)
-    runs.seed()
+    # The base has the policies of the same code.
+    if not same_code:
+        runs.seed()
     runs.run("before_identity")
     with open_candidate(bank, candidate.database) as connection:
         resolved = resolve(connection, as_of, bank.keys.token, rules)
