@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,11 +37,14 @@ from benchmarks._faults import (  # noqa: E402
 from benchmarks._report import report  # noqa: E402
 from tests.damage import flip_a_bit  # noqa: E402
 from tests.integration.bank_runs import Home, differing_tables  # noqa: E402
+from tests.integration.readers import answer, start_reader  # noqa: E402
 
 # Due: all of them survived.
 KILLS = {"full": 200, "small": 2}
 KILLS_A_NIGHT = {"full": 5, "small": 2}
 SEQUENCES = {"full": 30, "small": 1}
+READ_NIGHTS = 20
+MEMORY = "300MB"
 CUSTOMERS = {"full": 80, "small": 50}
 
 
@@ -183,10 +187,10 @@ def damaged_partitions(bank: Bank) -> Iterator[Survived]:
 def memory(bank: Bank) -> Iterator[Survived]:
     """Have little memory."""
     home = bank.before.copied(bank.folder / "memory")
-    small = replace(home, variables=(("PASSBOOK_MEMORY", "200MB"),))
+    small = replace(home, variables=(("PASSBOOK_MEMORY", MEMORY),))
     said = small.night(bank.days[1]).stderr.strip()
     losses = [said] if said else recovered(bank, home)
-    yield Survived("200 MB of memory: it spills and ends", 1, tuple(losses))
+    yield Survived(f"{MEMORY} of memory: it ends", 1, tuple(losses))
 
 
 def full_disk(bank: Bank) -> Iterator[Survived]:
@@ -228,17 +232,47 @@ def at_once(bank: Bank) -> Iterator[Survived]:
     yield Survived("two nights at once", 1, tuple(losses))
 
 
+def analyst(bank: Bank) -> Iterator[Survived]:
+    """Have an analyst ask all through many nights; each answer is of one edition."""
+    folder = bank.folder / "read"
+    extracts, days = deliver_bank(folder, CUSTOMERS["full"], READ_NIGHTS + 1)
+    home = Home(folder / "home", extracts, folder / "card.key")
+    timed_night(home, days[0])
+    due = [answer(home)]
+    reader = start_reader(home, folder / "answers")
+    refused = 0
+    for day in days[1:]:
+        # A holiday without a call is refused, and is a night like the others.
+        refused += home.night(day).returncode != 0
+        due.append(answer(home))
+    due = [a for n, a in enumerate(due) if a not in due[:n]]
+    answers, error = reader.stop()
+    losses = [error] if error else []
+    losses += [f"of no edition: {a}" for a in answers if a not in due]
+    seen = [due.index(a) for a in answers if a in due]
+    if seen != sorted(seen) or len(set(seen)) < len(due):
+        losses.append("an edition was not seen, or again after a later one")
+    what = (
+        f"an analyst asks {len(answers):,} times in {READ_NIGHTS} nights, "
+        f"of which {refused} refused"
+    )
+    yield Survived(what, READ_NIGHTS, tuple(losses))
+
+
 def measure(scale: str, folder: Path) -> list[Survived]:
     """Do every fault; print a line for each as it ends."""
     bank = make_bank(folder, CUSTOMERS[scale])
     done: list[Survived] = []
     # The small scale is for CI, whose other tests do the rest.
-    rest = (damaged_edition, corrupt_contract, damaged_partitions, memory, at_once)
-    for survived in (
-        *full_disk(bank),
-        *kills(bank, scale),
-        *sequences(bank, scale),
-        *(s for fault in rest if scale == "full" for s in fault(bank)),
+    rest = (
+        *(damaged_edition, corrupt_contract, damaged_partitions, memory, at_once),
+        analyst,
+    )
+    for survived in chain(
+        full_disk(bank),
+        *(fault(bank) for fault in rest if scale == "full"),
+        kills(bank, scale),
+        sequences(bank, scale),
     ):
         losses = "; ".join(survived.losses) or "nothing"
         kept = survived.times - len(survived.losses)

@@ -1,4 +1,4 @@
-"""Bad nights in a real Airflow: late, cut off, cleared, backfilled meanwhile, killed.
+"""Nights in a real Airflow: late, cut off, cleared, beside a backfill, killed.
 
 One Airflow, as `up` brings it up, goes through them in order; at its end the bank is
 the same as one whose days were loaded in peace.
@@ -207,20 +207,42 @@ def airflow_command(home: Home, *words: str) -> str:
     return done.stdout
 
 
-def test_a_night_waits_without_a_worker_while_backfills_go_on_and_is_told_late(
+def test_a_night_in_airflow_ends_in_an_edition_and_leaves_nothing_running(
     bank: LiveBank,
 ) -> None:
-    by_request, by_command, _, night = bank.days
+    day = str(bank.days[0])
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "dags.embedded", "nights"),
+            "--from",
+            day,
+            "--to",
+            day,
+        ],
+        env=bank.home.environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 1 nights succeeded" in done.stdout
+    assert bank.loaded() == {day}
+    assert living(bank.home) == []
+    assert bank.alerts == ""
+    assert not (bank.home.root.with_name("user") / "airflow").exists()
+
+
+def test_a_night_waits_without_a_worker_while_a_backfill_goes_on_and_is_told_late(
+    bank: LiveBank,
+) -> None:
+    first, by_command, _, night = bank.days
     with airflow_up(bank.home) as (airflow, _process):
-        backfill = {
-            "dag_id": DAG_ID,
-            "from_date": f"{by_request}T00:00:00Z",
-            "to_date": f"{by_request}T00:00:00Z",
-            "max_active_runs": 1,
-            "reprocess_behavior": "completed",
-        }
-        airflow.ask("POST", "/backfills", backfill)
-        assert ended(airflow, by_request, "backfill") == "success"
+        airflow_command(
+            bank.home,
+            *("backfill", "create", "--dag-id", DAG_ID, "--max-active-runs", "1"),
+            *("--from-date", str(by_command), "--to-date", str(by_command)),
+        )
         # With a run behind it, the schedule is due for the night that is over.
         run = wait_for("the scheduled run", lambda: run_of(airflow, night, "scheduled"))
         wait_for(
@@ -229,22 +251,8 @@ def test_a_night_waits_without_a_worker_while_backfills_go_on_and_is_told_late(
                 task_states(airflow, run["dag_run_id"])[f"wait_{LATE}"] == "deferred"
             ),
         )
-        wait_for(
-            "the end of the backfill itself",
-            lambda: all(
-                backfill["completed_at"]
-                for backfill in airflow.ask("GET", f"/backfills?dag_id={DAG_ID}")[
-                    "backfills"
-                ]
-            ),
-        )
-        airflow_command(
-            bank.home,
-            *("backfill", "create", "--dag-id", DAG_ID, "--max-active-runs", "1"),
-            *("--from-date", str(by_command), "--to-date", str(by_command)),
-        )
         assert ended(airflow, by_command, "backfill") == "success"
-        assert bank.loaded() == {str(by_request), str(by_command)}
+        assert bank.loaded() == {str(first), str(by_command)}
 
         states = task_states(airflow, run["dag_run_id"])
         assert states[f"wait_{LATE}"] == "deferred"
@@ -279,16 +287,22 @@ def test_a_night_waits_without_a_worker_while_backfills_go_on_and_is_told_late(
             lambda: run_of(airflow, night, "scheduled")["state"] != "failed",  # type: ignore[index]
         )
         assert ended(airflow, night, "scheduled") == "success"
-        assert bank.loaded() == {str(by_request), str(by_command), str(night)}
+        assert bank.loaded() == {str(first), str(by_command), str(night)}
 
 
-def test_a_night_whose_scheduler_is_killed_ends_after_the_next_start(
+def test_a_backfilled_night_whose_scheduler_is_killed_ends_after_the_next_start(
     bank: LiveBank,
 ) -> None:
     day = bank.days[2]
     with airflow_up(bank.home) as (airflow, process):
-        request = {"logical_date": None, "partition_key": str(day)}
-        airflow.ask("POST", f"/dags/{DAG_ID}/dagRuns", request)
+        backfill = {
+            "dag_id": DAG_ID,
+            "from_date": f"{day}T00:00:00Z",
+            "to_date": f"{day}T00:00:00Z",
+            "max_active_runs": 1,
+            "reprocess_behavior": "completed",
+        }
+        airflow.ask("POST", "/backfills", backfill)
         wait_for("the build", lambda: living(bank.home, "--skip-landing"))
         (scheduler,) = [
             p
@@ -301,7 +315,7 @@ def test_a_night_whose_scheduler_is_killed_ends_after_the_next_start(
     assert str(day) not in before
 
     with airflow_up(bank.home) as (airflow, _):
-        assert ended(airflow, day, "manual") == "success"
+        assert ended(airflow, day, "backfill") == "success"
     assert bank.loaded() == {str(d) for d in bank.days}
 
 

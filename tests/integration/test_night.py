@@ -6,8 +6,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ import pytest
 from ingestion.tokens import passes_luhn
 from tests.damage import flip_a_bit
 from tests.integration.bank_runs import Home, tables
+from tests.integration.readers import answer, start_reader
 
 DAYS = ("2026-03-01", "2026-03-02")
 KILL_WITHIN_SECONDS = 120.0
@@ -60,55 +59,16 @@ def unbroken(
     """A bank whose two nights ran undisturbed, but for a reader all through one."""
     home = Home(tmp_path_factory.mktemp("unbroken") / "home", extracts, key_file)
     home.must("night", "--date", DAYS[0])
-    before = _answer(home.database)
-    reader = _start_reader(home)
+    before = answer(home)
+    reader = start_reader(home, home.root.with_name("answers"))
     home.must("night", "--date", DAYS[1])
-    after = _answer(home.database)
-    answers = _stop_reader(reader)
+    after = answer(home)
+    answers, error = reader.stop()
+    assert not error
     home.root.joinpath("reader.json").write_text(
         json.dumps({"before": before, "after": after, "answers": answers})
     )
     return home
-
-
-_QUESTION = (
-    "select (select cast(as_of_date as varchar) from ops.build), count(*), "
-    "cast(sum(trailing_contribution_amount) as varchar), "
-    "(select count(*) from mart.interactions) from mart.customers"
-)
-
-_READER = """
-import sys, time, json, duckdb
-answers = []
-while True:
-    with duckdb.connect(sys.argv[1], read_only=True) as connection:
-        answers.append(connection.execute(sys.argv[2]).fetchall()[0])
-    sys.stdout.write(json.dumps(answers[-1]) + "\\n")
-    sys.stdout.flush()
-    time.sleep(0.05)
-"""
-
-
-def _answer(database: Path) -> list[object]:
-    with duckdb.connect(str(database), read_only=True) as connection:
-        return list(connection.execute(_QUESTION).fetchall()[0])
-
-
-def _start_reader(home: Home) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", _READER, str(home.database), _QUESTION],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _stop_reader(reader: subprocess.Popen[str]) -> list[list[object]]:
-    time.sleep(1.0)
-    assert reader.poll() is None, reader.communicate()[1]
-    reader.terminate()
-    out, _ = reader.communicate()
-    return [json.loads(line) for line in out.splitlines() if line.endswith("]")]
 
 
 def test_a_reader_sees_one_whole_edition_at_any_time(unbroken: Home) -> None:
