@@ -35,15 +35,20 @@ customer_months as (
                 ), 0
             ) as bigint
         ) as transaction_count,
-    {%- for name in ('debit', 'credit') %}
-            cast(
-                coalesce(
-                    sum(record_months.total_amount) filter (
-                        where activities.direction_code = '{{ name }}'
-                    ), 0
-                ) as decimal(18, 4)
-            ) as {{ name }}_amount,
-        {%- endfor %}
+        cast(
+            coalesce(
+                sum(record_months.total_amount) filter (
+                    where activities.direction_code = 'debit'
+                ), 0
+            ) as decimal(18, 4)
+        ) as debit_amount,
+        cast(
+            coalesce(
+                sum(record_months.total_amount) filter (
+                    where activities.direction_code = 'credit'
+                ), 0
+            ) as decimal(18, 4)
+        ) as credit_amount,
     {%- for name, codes in {
         'fee': "'fee', 'penalty_interest'",
         'penalty': "'penalty_interest'",
