@@ -41,7 +41,7 @@ run: setup ## Make a sample bank, run three nights in Airflow, show its tiers
 	@echo "Why, and what else:  $(BIN)/passbook status; $(BIN)/passbook editions; make airflow"
 
 test: check ## Set up, check the code and run all tests
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup ## Lint, types, import rule, SQL style, contracts
 	@$(BIN)/ruff check .
