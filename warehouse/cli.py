@@ -120,7 +120,11 @@ def sample(
         extracts.parent / "truth",
         extracts.parent / "late",
     )
-    typer.echo(f"{customers:,} customers, {days} days in {extracts}: {summary}")
+    typer.echo(
+        f"{customers:,} customers, {days} days, {summary.event_rows:,} events"
+        f" ({summary.damaged_rows:,} damaged, {summary.duplicate_rows:,} doubled)"
+        f" in {extracts}"
+    )
 
 
 @app.command()
