@@ -28,27 +28,15 @@ customer_months as (
         bridge.customer_key,
         record_months.month_start,
         cast(sum(record_months.interaction_count) as bigint) as interaction_count,
-        cast(
-            coalesce(
-                sum(record_months.interaction_count) filter (
-                    where activities.kind_code = 'transaction'
-                ), 0
-            ) as bigint
-        ) as transaction_count,
-        cast(
-            coalesce(
-                sum(record_months.total_amount) filter (
-                    where activities.direction_code = 'debit'
-                ), 0
-            ) as decimal(18, 4)
-        ) as debit_amount,
-        cast(
-            coalesce(
-                sum(record_months.total_amount) filter (
-                    where activities.direction_code = 'credit'
-                ), 0
-            ) as decimal(18, 4)
-        ) as credit_amount,
+        {{ number_of(
+            'record_months.interaction_count', "activities.kind_code = 'transaction'"
+        ) }} as transaction_count,
+        {{ amount_of(
+            'record_months.total_amount', "activities.direction_code = 'debit'"
+        ) }} as debit_amount,
+        {{ amount_of(
+            'record_months.total_amount', "activities.direction_code = 'credit'"
+        ) }} as credit_amount,
     {%- for name, codes in {
         'fee': "'fee', 'penalty_interest'",
         'penalty': "'penalty_interest'",
@@ -56,42 +44,24 @@ customer_months as (
         'card_purchase': "'card_purchase'",
         'cash_withdrawal': "'card_withdrawal', 'cash_withdrawal'",
     }.items() %}
-            cast(
-                coalesce(
-                    sum(record_months.interaction_count) filter (
-                        where record_months.activity_code in ({{ codes }})
-                    ), 0
-                ) as bigint
-            ) as {{ name }}_count,
-            cast(
-                coalesce(
-                    sum(record_months.total_amount) filter (
-                        where record_months.activity_code in ({{ codes }})
-                    ), 0
-                ) as decimal(18, 4)
-            ) as {{ name }}_amount,
+            {{ number_of(
+                'record_months.interaction_count',
+                'record_months.activity_code in (' ~ codes ~ ')'
+            ) }} as {{ name }}_count,
+            {{ amount_of(
+                'record_months.total_amount',
+                'record_months.activity_code in (' ~ codes ~ ')'
+            ) }} as {{ name }}_amount,
         {%- endfor %}
-        cast(
-            coalesce(
-                sum(record_months.interaction_count) filter (
-                    where record_months.channel = 'online_banking'
-                ), 0
-            ) as bigint
-        ) as online_interaction_count,
-        cast(
-            coalesce(
-                sum(record_months.interaction_count) filter (
-                    where record_months.activity_code = 'call'
-                ), 0
-            ) as bigint
-        ) as call_count,
-        cast(
-            coalesce(
-                sum(record_months.interaction_count) filter (
-                    where record_months.activity_code = 'case_opened'
-                ), 0
-            ) as bigint
-        ) as case_opened_count,
+        {{ number_of(
+            'record_months.interaction_count', "record_months.channel = 'online_banking'"
+        ) }} as online_interaction_count,
+        {{ number_of(
+            'record_months.interaction_count', "record_months.activity_code = 'call'"
+        ) }} as call_count,
+        {{ number_of(
+            'record_months.interaction_count', "record_months.activity_code = 'case_opened'"
+        ) }} as case_opened_count,
         cast(coalesce(sum(record_months.satisfaction_score), 0) as bigint)
             as satisfaction_score,
         cast(coalesce(sum(record_months.satisfaction_answer_count), 0) as bigint)

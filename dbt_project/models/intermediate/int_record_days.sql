@@ -1,6 +1,5 @@
 -- One row per record, business date and channel with an interaction: what is summed up
--- again whenever records change customers, so that no interaction is read for it. Sums
--- are up to a hundred trillion: wider decimals are added at a tenth of the speed.
+-- again whenever records change customers, so that no interaction is read for it.
 {{
     config(
         materialized='incremental',
@@ -61,23 +60,15 @@ record_days as (
             as evening_count,
         cast(coalesce(sum(wait_seconds), 0) as bigint) as wait_seconds,
         count(wait_seconds) as waited_count,
-        cast(
-            coalesce(sum(duration_seconds) filter (where duration_seconds > 0), 0)
-            as bigint
-        ) as duration_seconds,
+        {{ number_of('duration_seconds', 'duration_seconds > 0') }} as duration_seconds,
         count(*) filter (where duration_seconds > 0) as lasted_count,
         cast(coalesce(sum(satisfaction_score), 0) as bigint) as satisfaction_score,
         count(satisfaction_score) as satisfaction_answer_count,
-    {%- for name, rows in {
-        'credit': "direction_code = 'credit'",
-        'debit': "direction_code = 'debit'",
-        'cash_withdrawal': "activity_code in ('card_withdrawal', 'cash_withdrawal')",
-    }.items() %}
-            cast(
-                coalesce(sum(own_amount) filter (where {{ rows }}), 0)
-                as decimal(18, 4)
-            ) as {{ name }}_amount,
-        {%- endfor %}
+        {{ amount_of('own_amount', "direction_code = 'credit'") }} as credit_amount,
+        {{ amount_of('own_amount', "direction_code = 'debit'") }} as debit_amount,
+        {{ amount_of(
+            'own_amount', "activity_code in ('card_withdrawal', 'cash_withdrawal')"
+        ) }} as cash_withdrawal_amount,
         cast(coalesce(sum(unit_cost_amount), 0) as decimal(18, 4))
             as cost_to_serve_amount
     from valued
