@@ -9,12 +9,10 @@ What Airflow takes to read the DAG's file is told beyond what it takes to import
 
 from __future__ import annotations
 
-import argparse
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
 from datetime import date
 from pathlib import Path
 
@@ -23,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
 
 from benchmarks._faults import deliver_bank, timed_night  # noqa: E402
-from benchmarks._report import report  # noqa: E402
+from benchmarks._runs import Found, run  # noqa: E402
 from tests.integration.bank_runs import Home  # noqa: E402
 
 # Due on 2 cores.
@@ -79,8 +77,8 @@ def airflow_seconds(home: Home, days: list[date]) -> list[float]:
     return [float(s) for s in re.findall(r"success in ([0-9.]+) s", done.stdout)]
 
 
-def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the medians, and the ratio of both ways; small, of the command alone."""
+def measure(scale: str, folder: Path) -> Found:
+    """Return the medians, and the ratio of both ways; small, of one night alone."""
     nights = NIGHTS[scale]
     extracts, days = deliver_bank(folder, CUSTOMERS, 1 + 2 * nights)
     home = Home(folder / "home", extracts, folder / "card.key")
@@ -91,12 +89,12 @@ def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float
         "command_night_seconds": round(statistics.median(by_command), 1),
         "dag_import_seconds": round(import_seconds(home), 2),
     }
-    if not nights:
-        return figures, {}
-    by_airflow = airflow_seconds(home, days[1 + nights :])
-    figures["airflow_night_seconds"] = round(statistics.median(by_airflow), 1)
-    ratio = statistics.median(by_airflow) / statistics.median(by_command)
-    return figures, {"airflow_to_command": ratio}
+    ratios = {}
+    if nights:
+        by_airflow = statistics.median(airflow_seconds(home, days[1 + nights :]))
+        figures["airflow_night_seconds"] = round(by_airflow, 1)
+        ratios["airflow_to_command"] = by_airflow / statistics.median(by_command)
+    return Found("Fixed cost of a night", figures, ratios)
 
 
 def shortfalls(figures: dict[str, float]) -> list[str]:
@@ -109,24 +107,5 @@ def shortfalls(figures: dict[str, float]) -> list[str]:
     return [f"{n} <= {s:.0f}" for n, s in due.items() if figures.get(n, 0) > s]
 
 
-def main() -> int:
-    """Measure, print the table and, if asked, one JSON object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", choices=sorted(NIGHTS), default="full")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        figures, ratios = measure(options.scale, Path(folder))
-    report(
-        "fixed_cost",
-        "Fixed cost of a night",
-        figures,
-        ratios,
-        shortfalls(figures) if options.scale == "full" else [],
-        as_json=options.json,
-    )
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("fixed_cost", __doc__, NIGHTS, measure, shortfalls))

@@ -11,11 +11,7 @@ with the short past.
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
 
 from benchmarks._profile_bank import NIGHT, Past, land, publish_history  # noqa: E402
-from benchmarks._report import report  # noqa: E402
+from benchmarks._runs import Found, in_a_child, run  # noqa: E402
 from benchmarks._sample_nights import open_bank  # noqa: E402
 from warehouse import editions  # noqa: E402
 from warehouse.night import run_night  # noqa: E402
@@ -51,9 +47,9 @@ def timed(function: Callable[..., Any], into: list[float]) -> Callable[..., Any]
     return wrapped
 
 
-def night(root: Path) -> dict[str, Any]:
+def night(root: str) -> dict[str, Any]:
     """Run the night after the past; return its seconds, by step."""
-    bank = open_bank(root)
+    bank = open_bank(Path(root))
     file_seconds: list[float] = []
     started = time.perf_counter()
     with (
@@ -73,72 +69,41 @@ def night(root: Path) -> dict[str, Any]:
     }
 
 
-def child(what: str, folder: Path, scale: str, days: int) -> dict[str, Any]:
-    """Run one part in a process of its own; return what it says."""
-    words = ["--scale", scale, "--child", what, str(folder), str(days)]
-    done = subprocess.run(
-        [sys.executable, __file__, *words],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return told
+def past(root: str, customers: str, days: str) -> dict[str, Any]:
+    """Publish a bank with a past of so many days; return its interactions."""
+    land(Path(root), int(customers), landed_days=1)
+    _, count = publish_history(Path(root), Past(1, int(days) - 1, kept_of_ten=10))
+    return {"interactions": count}
 
 
-def run_child(what: str, folder: Path, scale: str, days: int) -> dict[str, Any]:
-    """Do one part; return its figures."""
-    if what == "past":
-        land(folder, CUSTOMERS[scale], landed_days=1)
-        _, count = publish_history(folder, Past(1, days - 1, kept_of_ten=10))
-        return {"interactions": count}
-    return night(folder)
-
-
-def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+def measure(scale: str, folder: Path) -> Found:
     """Return the figures of both pasts, and the ratio of their nights."""
     figures: dict[str, float] = {"customers": CUSTOMERS[scale]}
     seconds = []
     for days in DAYS[scale]:
         root = folder / f"after_{days}_days"
-        past = child("past", root, scale, days)
-        after = child("night", root, scale, days)
+        before = in_a_child("past", root, CUSTOMERS[scale], days)
+        after = in_a_child("night", root)
         seconds.append(after["seconds"])
         figures |= {
-            f"interactions_of_{days}_days": past["interactions"],
+            f"interactions_of_{days}_days": before["interactions"],
             f"night_seconds_after_{days}_days": round(after["seconds"], 1),
             f"of_which_build_after_{days}_days": round(after["build_seconds"], 1),
             f"of_which_gate_after_{days}_days": round(after["gate_seconds"], 1),
             f"file_seconds_after_{days}_days": round(after["file_seconds"], 1),
             f"edition_gib_after_{days}_days": round(after["bytes"] / 2**30, 2),
         }
-    return figures, {"long_to_short": seconds[-1] / seconds[0]}
+    ratio = seconds[-1] / seconds[0]
+    title = f"History, {CUSTOMERS[scale]:,} customers"
+    return Found(title, figures, {"long_to_short": ratio})
 
 
-def main() -> int:
-    """Measure, print the table and, if asked, one JSON object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", choices=sorted(CUSTOMERS), default="full")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--child", nargs=3, metavar=("WHAT", "FOLDER", "DAYS"))
-    options = parser.parse_args()
-    if options.child:
-        what, at, days = options.child
-        print(json.dumps(run_child(what, Path(at), options.scale, int(days))))
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        figures, ratios = measure(options.scale, Path(folder))
-    missed = ratios["long_to_short"] > DUE_LONG_TO_SHORT and options.scale == "full"
-    report(
-        "history",
-        f"History, {figures['customers']:,} customers",
-        figures,
-        ratios,
-        [f"long_to_short <= {DUE_LONG_TO_SHORT}"] if missed else [],
-        as_json=options.json,
-    )
-    return 0
+def shortfalls(found: dict[str, float]) -> list[str]:
+    """Return the due figures that were missed."""
+    missed = found["long_to_short"] > DUE_LONG_TO_SHORT
+    return [f"long_to_short <= {DUE_LONG_TO_SHORT}"] if missed else []
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parts = {"past": past, "night": night}
+    sys.exit(run("history", __doc__, CUSTOMERS, measure, shortfalls, parts))

@@ -17,14 +17,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import date, timedelta
 from pathlib import Path
@@ -46,7 +44,7 @@ from benchmarks._identity_bank import (  # noqa: E402
     normalised_bank,
     opened,
 )
-from benchmarks._report import report  # noqa: E402
+from benchmarks._runs import Found, in_a_child, of_paths, run  # noqa: E402
 from identity.accuracy import measured, read_truth  # noqa: E402
 from identity.linkage import (  # noqa: E402
     Scorer,
@@ -132,18 +130,6 @@ def _leave_crowds_out(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"create or replace table persons as select * replace ({keys}) from persons"
     )
-
-
-def in_a_child(what: str, inputs: Path, work: Path) -> dict[str, float]:
-    """Return what a process of its own measures, so that peaks do not add up."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", what, str(inputs), str(work)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return figures
 
 
 def accuracy_of(root: Path, work: Path) -> dict[str, float]:
@@ -316,20 +302,20 @@ def _passbook(root: Path, *words: str) -> str:
     return done.stdout
 
 
-def shortfalls(figures: dict[str, float], ratios: dict[str, float]) -> list[str]:
+def shortfalls(found: dict[str, float]) -> list[str]:
     """Return the due figures that were missed."""
     missed = []
-    if figures["pair_precision"] < DUE_PRECISION:
+    if found["pair_precision"] < DUE_PRECISION:
         missed.append(f"pair_precision >= {DUE_PRECISION}")
-    if figures["recall_of_ceiling"] < DUE_RECALL_OF_CEILING:
+    if found["recall_of_ceiling"] < DUE_RECALL_OF_CEILING:
         missed.append(f"recall_of_ceiling >= {DUE_RECALL_OF_CEILING}")
-    if figures["full_seconds"] > DUE_FULL_SECONDS:
+    if found["full_seconds"] > DUE_FULL_SECONDS:
         missed.append(f"full_seconds <= {DUE_FULL_SECONDS}")
-    if figures["peak_gib"] > DUE_PEAK_GIB:
+    if found["peak_gib"] > DUE_PEAK_GIB:
         missed.append(f"peak_gib <= {DUE_PEAK_GIB}")
-    if ratios["night_to_full"] > DUE_NIGHT_TO_FULL:
+    if found["night_to_full"] > DUE_NIGHT_TO_FULL:
         missed.append(f"night_to_full <= {DUE_NIGHT_TO_FULL}")
-    if figures["febrl3_f1"] < DUE_FEBRL_F1:
+    if found["febrl3_f1"] < DUE_FEBRL_F1:
         missed.append(f"febrl3_f1 >= {DUE_FEBRL_F1}")
     for none in (
         "clusters_of_two_people",
@@ -337,12 +323,12 @@ def shortfalls(figures: dict[str, float], ratios: dict[str, float]) -> list[str]
         "key_changes_without_event",
         "redirects_astray",
     ):
-        if figures[none]:
+        if found[none]:
             missed.append(f"{none} = 0")
     return missed
 
 
-def measure(scale: str, root: Path) -> tuple[dict[str, float], dict[str, float]]:
+def measure(scale: str, root: Path) -> Found:
     """Return all figures and ratios."""
     big = root / "big"
     big.mkdir()
@@ -361,34 +347,10 @@ def measure(scale: str, root: Path) -> tuple[dict[str, float], dict[str, float]]
         "full_to_splink_alone": figures["full_seconds"]
         / figures["splink_alone_seconds"],
     }
-    return figures, ratios
-
-
-def main() -> int:
-    """Measure, print the table and, if asked, one JSON object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", choices=sorted(CUSTOMERS), default="full")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--child", nargs=3, metavar=("WHAT", "INPUTS", "WORK"))
-    options = parser.parse_args()
-    if options.child:
-        what, inputs, work = options.child
-        run = timed_full if what == "full" else timed_splink
-        print(json.dumps(run(Path(inputs), Path(work))))
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        figures, ratios = measure(options.scale, Path(folder))
-    short = shortfalls(figures, ratios) if options.scale == "full" else []
-    report(
-        "identity",
-        f"Identity, {figures['records']:,} records",
-        figures,
-        ratios,
-        short,
-        as_json=options.json,
-    )
-    return 0
+    title = f"Identity, {figures['records']:,} records"
+    return Found(title, figures, ratios)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parts = {"full": of_paths(timed_full), "splink": of_paths(timed_splink)}
+    sys.exit(run("identity", __doc__, CUSTOMERS, measure, shortfalls, parts))

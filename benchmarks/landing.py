@@ -9,13 +9,10 @@ those of a cash machine's journal, by the shipped contract of the channel.
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # In place of this folder, whose profile.py is not the one that libraries look for.
 sys.path[0] = str(ROOT)
 
-from benchmarks._report import report  # noqa: E402
+from benchmarks._runs import Found, in_a_child, of_paths, run  # noqa: E402
 from ingestion.contract import Contract, load_contract, load_contracts  # noqa: E402
 from ingestion.lake import Lake  # noqa: E402
 from ingestion.landing import land  # noqa: E402
@@ -124,25 +121,6 @@ _BAD = (
 )
 
 
-def main() -> int:
-    """Measure all, print the table and, if asked, one JSON object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", choices=sorted(ROWS), default="full")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps(_ONE[options.one[0]](*map(Path, options.one[1:]))))
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        figures, ratios = measure(options.scale, Path(folder))
-    found = {**figures, **ratios}
-    short = shortfalls(found) if options.scale == "full" else []
-    title = f"Landing, {ROWS[options.scale]:,} rows of a cash machine's journal"
-    report("landing", title, figures, ratios, short, as_json=options.json)
-    return 0
-
-
 def shortfalls(found: dict[str, float]) -> list[str]:
     """Return the due figures that were missed."""
     return [
@@ -152,7 +130,7 @@ def shortfalls(found: dict[str, float]) -> list[str]:
     ]
 
 
-def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+def measure(scale: str, folder: Path) -> Found:
     """Return all figures and ratios."""
     figures: dict[str, float] = {}
     ratios: dict[str, float] = {}
@@ -160,13 +138,14 @@ def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float
         more_figures, more_ratios = part(scale, folder)
         figures |= more_figures
         ratios |= more_ratios
-    return figures, ratios
+    title = f"Landing, {ROWS[scale]:,} rows of a cash machine's journal"
+    return Found(title, figures, ratios)
 
 
-Found = tuple[dict[str, float], dict[str, float]]
+_Part = tuple[dict[str, float], dict[str, float]]
 
 
-def _csv_part(scale: str, folder: Path) -> Found:
+def _csv_part(scale: str, folder: Path) -> _Part:
     rows, cards = ROWS[scale], CARDS[scale]
     banks = {
         name: bank_of(folder / name, "csv", rows, cards, bad)
@@ -220,7 +199,7 @@ def _hold_accounts(runs: dict[str, dict[str, float]], rows: int) -> None:
             raise SystemExit(f"{name}: {run} of {rows:,} rows, {planted:,} of them bad")
 
 
-def _format_part(scale: str, folder: Path) -> Found:
+def _format_part(scale: str, folder: Path) -> _Part:
     rows, cards = FORMAT_ROWS[scale], CARDS[scale]
     names = ("csv", "gb18030", "fixed_width", "json_lines")
     banks = {name: bank_of(folder / f"as_{name}", name, rows, cards) for name in names}
@@ -236,16 +215,16 @@ def _format_part(scale: str, folder: Path) -> Found:
     return figures, ratios
 
 
-def _mail_part(scale: str, folder: Path) -> Found:
+def _mail_part(scale: str, folder: Path) -> _Part:
     bank = mail_bank(folder / "mail", MAILS[scale])
     run = in_turns({"mail": ["land", bank]}, ROUNDS[scale])["mail"]
     shutil.rmtree(bank)
     return {"messages_per_second": round(run["landed"] / run["wall"])}, {}
 
 
-def _channels_part(scale: str, folder: Path) -> Found:
+def _channels_part(scale: str, folder: Path) -> _Part:
     root = folder / "channels"
-    run_one(["sample", root, Path(str(CUSTOMERS[scale]))])
+    in_a_child("sample", root, CUSTOMERS[scale])
     runs = in_turns({"channels": ["channels", root]}, ROUNDS[scale])["channels"]
     shutil.rmtree(root)
     return {
@@ -261,7 +240,7 @@ def in_turns(
     found: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            found[name].append(run_one(command))
+            found[name].append(in_a_child(*command))
     return {
         name: {
             key: round(statistics.median(run[key] for run in runs), 3)
@@ -269,20 +248,6 @@ def in_turns(
         }
         for name, runs in found.items()
     }
-
-
-def run_one(command: list[Any]) -> dict[str, float]:
-    """Return the figures of one measurement, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--one", *map(str, command)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"{command}: {done.stderr}")
-    result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return result
 
 
 # One measurement each.
@@ -503,7 +468,7 @@ def _agree(root: Path, layout: dict[str, Any]) -> Contract:
 
 def mail_bank(root: Path, messages: int) -> Path:
     """Make a bank whose mailbox holds so many messages, a few thousand distinct."""
-    run_one(["sample", root / "sample", Path("2000")])
+    in_a_child("sample", root / "sample", 2000)
     mailbox = b"".join(
         path.read_bytes() for path in root.glob("sample/extracts/email/*/*.mbox")
     )
@@ -527,4 +492,5 @@ def mail_bank(root: Path, messages: int) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    parts = {name: of_paths(part) for name, part in _ONE.items()}
+    sys.exit(run("landing", __doc__, ROWS, measure, shortfalls, parts))

@@ -13,13 +13,11 @@ out of time, and held against the rule.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
 
 from benchmarks._profile_bank import Past, land, night, publish_history  # noqa: E402
-from benchmarks._report import report  # noqa: E402
+from benchmarks._runs import Found, in_a_child, run  # noqa: E402
 
 # Due at full scale on 2 cores.
 DUE_NIGHT_SECONDS = 60.0
@@ -42,29 +40,23 @@ EAGLE = ROOT.parent / "shared" / "data" / "eagle_bank"
 EAGLE_NIGHT = "2014-03-30"
 
 
-def child(what: str, folder: Path, scale: str) -> dict[str, Any]:
-    """Run one part in a process of its own; return what it says."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--scale", scale, "--child", what, str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return told
+def land_bank(root: str, scale: str) -> dict[str, Any]:
+    """Land the bank."""
+    land(Path(root), CUSTOMERS[scale])
+    return {}
 
 
-def run_child(what: str, folder: Path, scale: str) -> dict[str, Any]:
-    """Do one part; return its figures."""
-    if what == "land":
-        land(folder, CUSTOMERS[scale])
-        return {}
-    if what == "full":
-        run, interactions = publish_history(folder, HISTORY[scale])
-        return {**asdict(run), "interactions": interactions}
-    run, size = night(folder)
+def full_build(root: str, scale: str) -> dict[str, Any]:
+    """Publish the bank with its past; return the time and the interactions."""
+    built, interactions = publish_history(Path(root), HISTORY[scale])
+    return {**asdict(built), "interactions": interactions}
+
+
+def night_after(root: str) -> dict[str, Any]:
+    """Bring it forward by a night; return the time, the bytes and the memory."""
+    built, size = night(Path(root))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {**asdict(run), "bytes": size, "peak_gib": peak}
+    return {**asdict(built), "bytes": size, "peak_gib": peak}
 
 
 def eagle_figures(folder: Path) -> dict[str, float]:
@@ -107,11 +99,12 @@ def eagle_figures(folder: Path) -> dict[str, float]:
     return figures
 
 
-def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+def measure(scale: str, folder: Path) -> Found:
     """Return the figures, and the ratio of the night to a full build."""
-    child("land", folder / "bank", scale)
-    full = child("full", folder / "bank", scale)
-    after = child("night", folder / "bank", scale)
+    bank = folder / "bank"
+    in_a_child("land", bank, scale)
+    full = in_a_child("full", bank, scale)
+    after = in_a_child("night", bank)
     models = sorted(after["models"].items(), key=lambda item: -item[1])
     figures = {
         "customers": CUSTOMERS[scale],
@@ -124,7 +117,8 @@ def measure(scale: str, folder: Path) -> tuple[dict[str, float], dict[str, float
         **(eagle_figures(folder / "eagle") if scale == "full" else {}),
     }
     ratio = figures["night_seconds"] / figures["full_seconds"]
-    return figures, {"night_to_full": ratio}
+    title = f"Profile, {CUSTOMERS[scale]:,} customers"
+    return Found(title, figures, {"night_to_full": ratio})
 
 
 def shortfalls(figures: dict[str, float]) -> list[str]:
@@ -141,29 +135,6 @@ def shortfalls(figures: dict[str, float]) -> list[str]:
     return missed
 
 
-def main() -> int:
-    """Measure, print the table and, if asked, one JSON object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", choices=sorted(CUSTOMERS), default="full")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--child", nargs=2, metavar=("WHAT", "FOLDER"))
-    options = parser.parse_args()
-    if options.child:
-        what, folder = options.child
-        print(json.dumps(run_child(what, Path(folder), options.scale)))
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        figures, ratios = measure(options.scale, Path(folder))
-    report(
-        "profile",
-        f"Profile, {figures['customers']:,} customers",
-        figures,
-        ratios,
-        shortfalls(figures) if options.scale == "full" else [],
-        as_json=options.json,
-    )
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    parts = {"land": land_bank, "full": full_build, "night": night_after}
+    sys.exit(run("profile", __doc__, CUSTOMERS, measure, shortfalls, parts))

@@ -9,11 +9,9 @@ from frames that are ready in memory. A day before the first round warms up both
 
 from __future__ import annotations
 
-import argparse
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # In place of this folder, whose profile.py is not the one that libraries look for.
 sys.path[0] = str(ROOT)
 
-from benchmarks._report import report  # noqa: E402
+from benchmarks._runs import Found, run  # noqa: E402
 from ingestion.contract import load_contracts  # noqa: E402
 from ingestion.sample.bank import SampleBank, open_bank  # noqa: E402
 from ingestion.sample.calendar_day import Day  # noqa: E402
@@ -77,7 +75,7 @@ def pandas_rate(bank: SampleBank, day: Day, folder: Path) -> float:
     return sum(map(len, frames)) / (time.perf_counter() - started)
 
 
-def measure(scale: str, folder: Path) -> tuple[Rates, float]:
+def measured(scale: str, folder: Path) -> tuple[Rates, float]:
     """Return the rates of all rounds, and the seconds to set the bank up."""
     spec = SampleSpec(customers=CUSTOMERS[scale], days=ROUNDS[scale] + 1, dirt="none")
     contracts = load_contracts(ROOT / "ingestion" / "contracts")
@@ -127,27 +125,13 @@ def shortfalls(figures: dict[str, float]) -> list[str]:
     return missed
 
 
-def main() -> int:
-    """Measure, print the table and, if asked, one JSON object as the last line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", choices=sorted(CUSTOMERS), default="full")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rates, opened = measure(options.scale, Path(folder))
-    figures = figures_of(rates, opened)
+def measure(scale: str, folder: Path) -> Found:
+    """Return the figures, and the ratio to pandas."""
+    figures = figures_of(*measured(scale, folder))
     ratio = figures["event_rows_per_second"] / figures["pandas_csv_rows_per_second"]
-    short = shortfalls(figures) if options.scale == "full" else []
-    report(
-        "sample_bank",
-        f"Sample bank, {CUSTOMERS[options.scale]:,} customers",
-        figures,
-        {"events_to_pandas_csv": ratio},
-        short,
-        as_json=options.json,
-    )
-    return 0
+    title = f"Sample bank, {CUSTOMERS[scale]:,} customers"
+    return Found(title, figures, {"events_to_pandas_csv": ratio})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("sample_bank", __doc__, CUSTOMERS, measure, shortfalls))
