@@ -92,8 +92,8 @@ def airflow_settings(of: NightSettings, port: int) -> dict[str, dict[str, object
         "logging": {"base_log_folder": of.airflow_home / "logs"},
         "scheduler": {
             "scheduler_idle_sleep_time": 0.2,
-            # What a killed scheduler or machine left unfinished is taken up within
-            # minutes, not in an hour that the night may not have.
+            # What a killed scheduler or machine left unfinished is taken up within a
+            # minute or so; by default it is looked for every five.
             "orphaned_tasks_check_interval": 15,
             "task_instance_heartbeat_timeout": 60,
         },

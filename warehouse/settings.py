@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -237,7 +237,7 @@ def _duration(name: str, value: str) -> timedelta:
         raise SettingsError(
             name, "is no duration", expected="HH:MM, such as 09:00", found=value
         )
-    return datetime.combine(date.min, read) - datetime.combine(date.min, time())
+    return timedelta(hours=read.hour, minutes=read.minute, seconds=read.second)
 
 
 def _count(name: str, value: str) -> int:

@@ -214,10 +214,7 @@ def test_a_night_in_airflow_ends_in_an_edition_and_leaves_nothing_running(
     done = subprocess.run(
         [
             *(sys.executable, "-m", "dags.embedded", "nights"),
-            "--from",
-            day,
-            "--to",
-            day,
+            *("--from", day, "--to", day),
         ],
         env=bank.home.environment,
         cwd=PROJECT,
