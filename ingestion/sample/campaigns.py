@@ -258,6 +258,8 @@ def contact_table(
             "is_control": truths(contacts.is_control[which]),
             "employee_id": picked(bank.employee_ids, employee, employee >= 0),
             "department_id": picked(bank.department_ids, department, department >= 0),
+            "holder_employee_id": pa.nulls(len(which), pa.string()),
+            "holder_department_id": pa.nulls(len(which), pa.string()),
             "step_code": picked(STEPS, contacts.step[which]),
             "failure_code": picked(FAILURES, failure, failure >= 0),
         }
