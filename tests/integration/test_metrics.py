@@ -19,6 +19,7 @@ QUOTED = {
     *("customers", "active_customers", "premium_share", "deposits", "loans"),
     *("contribution", "cost_to_serve", "cost_per_interaction", "attrition"),
     *("complaint_rate", "abandonment", "first_contact_resolution", "satisfaction"),
+    "uplift",
 }
 
 
@@ -65,6 +66,8 @@ def test_every_metric_can_be_told_by_all_that_it_is_said_to_go_by(
 
 # The same figure from the mart, added up by hand.
 SAME = {
+    "uplift": "select sum(uplift_ratio * treated_count) / sum(treated_count) "
+    "from mart.campaigns",
     "customers": "select count(*) from mart.customers",
     "premium_share": "select avg((tier = 'premium')::int) from mart.customers",
     "deposits": "select sum(deposit_balance_amount) from mart.profile_history "
