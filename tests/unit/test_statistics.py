@@ -1,4 +1,4 @@
-"""The statistics of the models' SQL are those of scipy and of the published examples."""
+"""The statistics of the models' SQL are those of scipy and of published examples."""
 
 from __future__ import annotations
 
