@@ -25,6 +25,7 @@ terms as (
     select
         least_holder_count,
         alpha,
+        {{ normal_quantile('(1 - alpha / 2)') }} as z,
         {{ normal_quantile('((1 + funnel_ratio) / 2)') }} as funnel_z
     from policy
 ),
@@ -188,6 +189,12 @@ weighed as (
         (
             holders.failed_count - holders.entered_count * holders.peer_failure_ratio
         ) * coalesce(onward.onward_ratio, 0) as lost_response_count,
+        holders.entered_count * coalesce(onward.onward_ratio, 0) * greatest(
+            {{ wilson_end(
+                'holders.failure_ratio', 'holders.entered_count', 'terms.z', '-'
+            ) }} - holders.peer_failure_ratio,
+            0
+        ) as surely_lost_response_count,
         terms.funnel_z * sqrt(
             holders.peer_failure_ratio * (1 - holders.peer_failure_ratio)
             / holders.entered_count
@@ -227,12 +234,14 @@ campaign_failures as (
         is_break,
         excess_failure_count,
         lost_response_count,
+        case when peer_failure_ratio is not null then surely_lost_response_count end
+            as surely_lost_response_count,
         case
             when is_break
                 then row_number() over (
                     partition by campaign_id, is_break
                     order by
-                        lost_response_count desc,
+                        surely_lost_response_count desc,
                         excess_failure_count desc,
                         step_code asc,
                         department_id asc,
