@@ -40,6 +40,13 @@ def _inside(value: Any, annotation: Any, where: str) -> list[str]:
             for index, item in enumerate(value)
             for line in unknown_keys(item, model, f"{where}[{_label(item, index)}]")
         ]
+    if typing.get_origin(annotation) is dict:
+        # The keys of a map are the document's own.
+        return [
+            line
+            for key, item in (value.items() if isinstance(value, dict) else ())
+            for line in unknown_keys(item, model, f"{where}.{key}")
+        ]
     return unknown_keys(value, model, where)
 
 

@@ -19,6 +19,7 @@ from ingestion.errors import NotReady, PassbookError, SettingsError
 from warehouse.answers import AsJson, answer, progress
 from warehouse.bank import open_bank
 from warehouse.cli_attrition import attrition_app
+from warehouse.cli_campaign import campaign_app
 from warehouse.cli_editions import editions_app
 from warehouse.cli_identity import explain, identity_app
 from warehouse.cli_policy import policy_app
@@ -35,6 +36,7 @@ app.add_typer(contract_app, name="contract")
 app.add_typer(identity_app, name="identity")
 app.add_typer(policy_app, name="policy")
 app.add_typer(attrition_app, name="attrition")
+app.add_typer(campaign_app, name="campaign")
 app.add_typer(editions_app)
 app.command()(explain)
 

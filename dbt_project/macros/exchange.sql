@@ -14,21 +14,22 @@
 
 {#- An amount times the days from first_date until before end_date, in the bank's currency
     at the rate of each day, null where no rate is known. The days of both are joined as
-    at_first and at_end (join_exchange_ends). -#}
-{% macro days_in_own_currency(amount, piece) -%}
+    at_first and at_end (join_exchange_ends). What is shown to the cent without a further
+    sum needs more than four digits: rounded twice, 0.00499 is a cent. -#}
+{% macro days_in_own_currency(amount, piece, digits=4) -%}
     case
         when {{ piece }}.currency_code = '{{ var("currency_code") }}'
             then cast(
                 {{ amount }}
                 * {{ days_between(piece ~ '.first_date', piece ~ '.end_date') }}
-                as decimal(28, 4)
+                as decimal(28, {{ digits }})
             )
         else
             cast(
                 cast({{ amount }} as double)
                 * cast(
                     at_end.earlier_ratio_days - at_first.earlier_ratio_days as double
-                ) as decimal(28, 4)
+                ) as decimal(28, {{ digits }})
             )
     end
 {%- endmacro %}

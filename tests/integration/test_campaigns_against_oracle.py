@@ -102,7 +102,7 @@ def audiences(oracle: Oracle, campaigns: dict[str, Row], contacts: Table) -> Tab
                 "response_date": min(opened, default=None),
                 "is_response": bool(opened),
                 "opened_account_count": len(opened),
-                "branch": oracle.basics[key]["branch_id"] or "unknown",
+                "branch": oracle.basics.get(key, {}).get("branch_id") or "unknown",
                 "channel": best["contact_channel_code"] or "none",
                 "place": best["place"],
             }

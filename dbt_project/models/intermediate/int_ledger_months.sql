@@ -94,7 +94,7 @@ valued as (
         pieces.product_kind_code,
         pieces.currency_code,
         pieces.month_start,
-        {{ days_in_own_currency('pieces.amount', 'pieces') }} as amount_days
+        {{ days_in_own_currency('pieces.amount', 'pieces', digits=8) }} as amount_days
     from pieces
     {{ join_exchange_ends('pieces') }}
 ),
