@@ -14,7 +14,8 @@ import pandas as pd
 import yaml
 
 from warehouse.bank import SHIPPED_CONTRACTS, Bank
-from warehouse.build import build
+from warehouse.build import build, open_candidate, seal
+from warehouse.campaign_files import CampaignFile
 from warehouse.night import land_and_check
 from warehouse.settings import load_settings
 
@@ -112,25 +113,102 @@ def write_campaign_bank(root: Path, size: Size, seed: int) -> CampaignBank:
     return bank
 
 
-def built(root: Path, of: CampaignBank) -> tuple[Path, dict[str, float]]:
-    """Land and build it; return the candidate's database and each model's seconds."""
-    bank = Bank(
+def open_bank(root: Path) -> Bank:
+    """Return the bank that was written into a folder."""
+    return Bank(
         load_settings(
             {
                 **os.environ,
                 "PASSBOOK_HOME": str(root / "home"),
-                "PASSBOOK_EXTRACTS": str(of.extracts),
-                "PASSBOOK_CONTRACTS": str(of.contracts),
+                "PASSBOOK_EXTRACTS": str(root / "extracts"),
+                "PASSBOOK_CONTRACTS": str(root / "contracts"),
                 "PASSBOOK_KEY_FILE": str(root / "card.key"),
             }
         )
     )
+
+
+def built(root: Path) -> tuple[Path, dict[str, float]]:
+    """Land and build it; return the candidate's database and each model's seconds."""
+    bank = open_bank(root)
     land_and_check(bank, AS_OF, lambda _: None)
     with bank.editions.writing():
         done = build(bank, AS_OF)
     told = json.loads(done.runs.run_results.read_text(encoding="utf-8"))["results"]
     seconds = {r["unique_id"].rsplit(".", 1)[-1]: r["execution_time"] for r in told}
     return done.candidate.database, seconds
+
+
+def publish_grown(root: Path, customers: int) -> None:
+    """Publish what was built with as many customers, who can be reached or not."""
+    bank = open_bank(root)
+    candidate, _ = bank.editions.standing_candidate()
+    with open_candidate(bank, candidate.database) as connection:
+        connection.execute(
+            "create temp table grown as select customers.* replace ("
+            "customer_key || '-' || n as customer_key, "
+            "source_record_id || '-' || n as source_record_id, "
+            "hash(customer_key, n, 1) % 10 < 8 as is_marketing_allowed, "
+            "hash(customer_key, n, 2) % 10 < 7 as is_call_allowed, "
+            "hash(customer_key, n, 3) % 10 < 6 as is_email_allowed, "
+            "'+861' || hash(customer_key, n) % 10000000000 as mobile_phone, "
+            "customer_key || n || '@mail.example' as email_address, "
+            "hash(customer_key, n, 4) % 2 as online_interaction_count, "
+            "hash(customer_key, n, 5) % 200000 as deposit_balance_amount, "
+            "18 + hash(customer_key, n, 6) % 70 as age_years, "
+            "true as is_risk_level_current, "
+            "'C' || (1 + hash(customer_key, n, 7) % 5) as declared_risk_level_code, "
+            "['premium', 'ordinary', 'potential'][1 + (hash(customer_key, n, 8) % 3)::integer] "
+            "as tier) "
+            "from mart.customers as customers, "
+            "range(1, 2 + ? // (select count(*) from mart.customers)) as copies(n) "
+            "limit ?",
+            [customers, customers],
+        )
+        connection.execute("delete from mart.customers")
+        connection.execute("insert into mart.customers from grown order by all")
+        connection.execute("drop table grown")
+    seal(bank, candidate)
+    kept = bank.settings.keep_editions
+    bank.editions.publish(candidate, AS_OF.isoformat(), (), kept)
+
+
+def five_campaigns() -> list[CampaignFile]:
+    """Return campaigns that want the same customers, each for a product of its own."""
+    common = {
+        "goal": "many accounts",
+        "objective_code": "cross_sell",
+        "department_id": "D001",
+        "employee_id": "E001",
+        "start_date": AS_OF,
+        "end_date": AS_OF + timedelta(days=RUN_DAYS),
+        "contact_days": CONTACT_DAYS,
+        "budget_amount": 1_000_000,
+        "control_ratio": 0.2,
+        "channels": {
+            "phone": {"capacity_per_day": 500},
+            "email": {"capacity_per_day": 5_000},
+            "app": {"capacity_per_day": 5_000},
+        },
+    }
+    return [
+        CampaignFile.model_validate(
+            {
+                **common,
+                "campaign_id": f"PLAN{number}",
+                "campaign_name": f"Plan {number}",
+                "product_id": f"PC{number:04d}",
+                "risk_level_code": f"R{number}",
+                "audience": f"deposit_balance_amount > {number * 10_000}",
+                "expected": {
+                    "response_ratio": BASE_RATIO,
+                    "uplift_ratio": 0.01 * number,
+                    "contribution_amount": 1_000 / number**0.5,
+                },
+            }
+        )
+        for number in range(1, 6)
+    ]
 
 
 def _contract(channel: str, feeds: dict[str, pd.DataFrame]) -> dict[str, Any]:

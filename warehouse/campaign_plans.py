@@ -84,6 +84,10 @@ def plan(
     as_of = date.fromisoformat(edition.as_of)
     database = bank.editions.published_database(edition.id)
     with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute(f"set memory_limit = {text_literal(bank.settings.memory)}")
+        # What does not fit would go beside the edition, which is not to be written.
+        spill = str(bank.settings.home / "spill")
+        connection.execute(f"set temp_directory = {text_literal(spill)}")
         # An audience is somebody's SQL: it may read the edition and nothing else.
         connection.execute("set enable_external_access = false")
         connection.execute(f"set threads = {bank.settings.threads}")
@@ -360,7 +364,8 @@ def _hold_out(
     connection.execute(
         "create temp table arms as with ordered as (select chosen.*, "
         "row_number() over (partition by campaign_number, channel_number "
-        "order by people.tier, people.branch_id, people.deposit_balance_amount, customer_key) - 1 as place "
+        "order by people.tier, people.branch_id, people.deposit_balance_amount, "
+        "customer_key) - 1 as place "
         "from chosen inner join people using (customer_key)) "
         "select customer_key, campaign_number, channel_number, "
         "((place + 1) * held_out + start) // size > (place * held_out + start) // size "

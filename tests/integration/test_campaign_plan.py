@@ -100,7 +100,7 @@ def test_reasons_are_the_customers(home: Home, audiences: dict[str, list[Row]]) 
     expected = "case "
     for condition, reason in (
         (
-            "not starts_with(source_record_id, 'core_banking:customer:')",
+            f"not {is_core}",
             "no_core_record",
         ),
         ("tier = 'restricted'", "restricted"),
