@@ -11,9 +11,13 @@ from typing import Any
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write an object as JSON, whole or not at all."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     part.write_text(text, encoding="utf-8")
     part.replace(path)
 

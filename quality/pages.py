@@ -22,6 +22,7 @@ from typing import Any
 from quality.verdict import VERDICTS, Judged, Verdict
 
 HERE = Path(__file__).parent
+TEMPLATES = HERE / "templates"
 NOTE = ".verdict.json"
 DATES_SHOWN = 31
 
@@ -70,7 +71,7 @@ def keep(
         checked=checked,
         lines=_lines(checked, judged),
         sections=sections,
-        style=_style(),
+        style=style(),
         home=home,
     )
     kept = {"verdict": asdict(checked), "validation_result": result}
@@ -94,7 +95,7 @@ def write_index(folder: Path, title: str, remark: str) -> None:
             listed=listed,
             counts=_counts(listed),
             has_dates=any(checked.date for _, checked in listed),
-            style=_style(),
+            style=style(),
         )
         _write(folder / "index.html", page)
 
@@ -150,7 +151,7 @@ def _sections(judged: Judged) -> list[dict[str, Any]]:
 def _view() -> Any:
     from great_expectations.render.view import view
 
-    return view.DefaultJinjaPageView(custom_views_directory=str(HERE / "templates"))
+    return view.DefaultJinjaPageView(custom_views_directory=str(TEMPLATES))
 
 
 def _template(name: str) -> Any:
@@ -158,7 +159,8 @@ def _template(name: str) -> Any:
 
 
 @cache
-def _style() -> str:
+def style() -> str:
+    """Return the style of all pages, which stands in each of them."""
     return (HERE / "data_docs.css").read_text(encoding="utf-8")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +49,64 @@ def campaign_plan(
         answer(one.tiers, False, "by tier, of a year")
         apart = [row for row in one.balance if not row["is_balanced"]]
         answer(apart, False, "out of balance")
-        told = ({"what": k, "value": v} for k, v in one.summary.items())
-        answer(told, False, "plan")
+        answer(_listed(one.summary), False, "plan")
         typer.echo(f"lists: {one.folder}")
+
+
+@campaign_app.command("scorecard")
+def campaign_scorecard(
+    campaign: Annotated[str, typer.Argument(help="A campaign's id.")],
+    page: Annotated[
+        bool, typer.Option("--page", help="Write it as a page that prints.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a campaign was to do, what it did, and where it broke."""
+    from warehouse.campaign_cards import scorecard, write_page
+
+    bank = open_bank()
+    card = scorecard(bank, campaign)
+    if page:
+        typer.echo(str(write_page(bank, card)))
+        return
+    if as_json:
+        answer([card], True, "")
+        return
+    answer(_listed(card["campaign"]), False, campaign)
+    answer(map(_short, card["steps"]), False, "how far they came")
+    answer(map(_short, card["breaks"]), False, "where it broke")
+    shown = ("dimension_code", "group_code", "treated_count", "control_count")
+    uplift = ("uplift_ratio", "uplift_low_ratio", "uplift_high_ratio", "verdict_code")
+    groups = (_short({k: row[k] for k in (*shown, *uplift)}) for row in card["groups"])
+    answer(groups, False, "for whom")
+
+
+@campaign_app.command("compare")
+def campaign_compare(
+    campaigns: Annotated[
+        list[str] | None, typer.Argument(help="Campaigns' ids; all if none.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold campaigns against each other, that which gained most first."""
+    from warehouse.campaign_cards import compare
+
+    rows = compare(open_bank(), campaigns or [])
+    if as_json or not rows:
+        answer(rows, as_json, "campaigns")
+        return
+    # A campaign a column: figures of one kind stand beside each other.
+    sides = (
+        {"figure": key, **{row["campaign_id"]: row[key] for row in map(_short, rows)}}
+        for key in rows[0]
+        if key != "campaign_id"
+    )
+    answer(sides, False, "campaigns")
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
+
+
+def _listed(row: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"what": k, "value": v} for k, v in _short(row).items()]
