@@ -119,6 +119,7 @@ def write_page(bank: Bank, card: dict[str, Any]) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    pages.filters["points"] = lambda v: "" if v is None else f"{100 * v:+.1f} points"
     pages.filters["ratio"] = lambda v: "" if v is None else f"{100 * v:+.1f} %"
     pages.filters["share"] = lambda v: "" if v is None else f"{100 * v:.1f} %"
     pages.filters["amount"] = lambda v: "" if v is None else f"{v:,.2f}"
@@ -213,7 +214,7 @@ def as_seen(role: str, row: dict[str, Any], names: dict[str, str]) -> dict[str, 
 def _scale(card: dict[str, Any]) -> float:
     """Return the uplift, either way, that the ends of the page's axis stand for."""
     rows = [card["campaign"], *card["groups"]]
-    ends = [
+    ends: list[float] = [
         abs(row[end])
         for row in rows
         for end in ("uplift_low_ratio", "uplift_high_ratio")

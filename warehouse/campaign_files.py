@@ -74,6 +74,8 @@ class CampaignFile(_Strict):
     def _holds_together(self) -> CampaignFile:
         if self.audience is None and self.segment is None:
             raise ValueError("audience or segment is needed")
+        if self.end_date < self.start_date:
+            raise ValueError("end_date is before start_date")
         run_days = (self.end_date - self.start_date).days + 1
         if run_days < self.contact_days:
             raise ValueError(f"{self.contact_days} contact_days in {run_days} days")
