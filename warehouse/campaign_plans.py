@@ -154,7 +154,16 @@ def _worths(
     connection: duckdb.DuckDBPyConnection, number: int, campaign: CampaignFile
 ) -> dict[str, float]:
     """Judge every customer for a campaign; return a response's yearly worth by tier."""
-    connection.execute(_reasons(connection, number, campaign))
+    judged = _reasons(connection, number, campaign)
+    try:
+        connection.execute(judged)
+    except duckdb.Error as error:
+        # Its text may hold what is known of a customer.
+        raise SettingsError(
+            f"{campaign.campaign_id} audience",
+            f"fails on a customer's values: {type(error).__name__}",
+            remedy="Use try_cast where a column may hold something else.",
+        ) from None
     rows = connection.execute(
         "select distinct tier from people order by tier"
     ).fetchall()
@@ -226,18 +235,25 @@ def _reasons(
 def _hold_predicate(
     connection: duckdb.DuckDBPyConnection, campaign: CampaignFile, predicate: str
 ) -> None:
+    """Refuse what is no predicate, by its type before any customer is looked at."""
     where = f"{campaign.campaign_id} audience"
-    question = f"select 1 from mart.customers as customers where {predicate}"
+    expected = "a predicate over the columns of mart.customers"
+    asked = "mart.customers as customers"
     try:
-        statements = connection.extract_statements(question)
-        connection.execute(f"explain {question}")
+        statements = connection.extract_statements(
+            f"select {predicate} from {asked} limit 0"
+        )
+        kind = connection.execute(statements[0]).description[0][1]
+        connection.execute(f"explain select 1 from {asked} where {predicate}")
     except duckdb.Error as error:
         line = str(error).split("\n")[0]
-        raise SettingsError(
-            where, line, expected="a predicate over the columns of mart.customers"
-        ) from None
+        raise SettingsError(where, line, expected=expected) from None
     if len(statements) != 1:
-        raise SettingsError(where, "is more than one predicate")
+        raise SettingsError(where, "is more than one predicate", expected=expected)
+    if kind != "BOOLEAN":
+        raise SettingsError(
+            where, "is not true or false", expected=expected, found=str(kind)
+        )
 
 
 def _choose(
@@ -532,8 +548,13 @@ def _by_tier(
 
 
 def _balance(people: pd.DataFrame, terms: Terms) -> list[dict[str, Any]]:
-    """Return how far both arms differ, in standard deviations, by measure and share."""
+    """Return how far both arms differ, in standard deviations, by measure and share.
+
+    Where an arm has nobody there is nothing to hold against each other.
+    """
     is_control = people["arm_code"] == "control"
+    if is_control.all() or not is_control.any():
+        return []
     measures = {name: people[name].astype(float) for name in _BALANCED}
     for name in _GROUPED:
         for value in sorted(people[name].unique()):
@@ -582,7 +603,7 @@ def _summary(
         "expected_uplift_ratio": campaign.expected.uplift_ratio,
         "needed_count": needed_count(campaign, terms),
         "can_be_seen": seen is not None and seen <= campaign.expected.uplift_ratio,
-        "is_balanced": all(row["is_balanced"] for row in balance),
+        "is_balanced": bool(balance) and all(row["is_balanced"] for row in balance),
     }
 
 

@@ -1349,3 +1349,13 @@ def straight_bank(folder: Path) -> StraightBank:
     shutil.copyfile(candidate_of(home), kept)
     home.must("publish")
     return StraightBank(home, kept)
+
+
+def mart(bank: StraightBank, table: str) -> Table:
+    """Return the rows of a mart of the published edition; none is empty."""
+    with duckdb.connect(str(bank.home.database), read_only=True) as connection:
+        answer = connection.execute(f"from mart.{table}")
+        names = [column[0] for column in answer.description]
+        rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    assert rows, f"mart.{table} is empty"
+    return rows

@@ -219,6 +219,8 @@ def test_the_same_files_plan_the_same(
             {"audience": "(select count(*) from read_csv('/etc/passwd')) > 0"},
             "disabled",
         ),
+        ({"audience": "full_name"}, "is not true or false"),
+        ({"audience": "full_name::integer > 3"}, "fails on a customer's values"),
         ({"control_ratio": 0.9}, "control_ratio"),
         ({"budgte_amount": 3}, "did you mean 'budget_amount'"),
         ({"campaign_id": "../../etc"}, "campaign_id"),
@@ -240,6 +242,15 @@ def test_a_plan_that_cannot_be_is_refused_in_one_line(
     (line,) = done.stderr.strip().splitlines()
     assert said in line
     assert not (home.root / "campaigns" / "REFUSED").exists()
+
+
+def test_a_plan_for_nobody_says_so(home: Home, tmp_path: Path) -> None:
+    file = written(tmp_path, campaign_id="NOBODY", audience="age_years > 200")
+    (row,) = json.loads(home.must("campaign", "plan", str(file), "--json"))
+    assert (row["treated_count"], row["control_count"], row["balance"]) == (0, 0, [])
+    assert [r["reason_code"] for r in row["reasons"]] == ["outside_audience"]
+    assert not row["can_be_seen"]
+    assert not row["is_balanced"]
 
 
 def test_what_is_not_a_campaign_is_refused(home: Home, tmp_path: Path) -> None:

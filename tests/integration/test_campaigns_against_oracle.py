@@ -8,7 +8,6 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-import duckdb
 import pytest
 from scipy.stats import chi2_contingency, norm
 
@@ -20,6 +19,7 @@ from tests.integration.oracle import (
     StraightBank,
     Table,
     assert_right,
+    mart,
     seed,
     straight_bank,
 )
@@ -108,15 +108,6 @@ def audiences(oracle: Oracle, campaigns: dict[str, Row], contacts: Table) -> Tab
             }
         )
     return found
-
-
-def mart(bank: StraightBank, table: str) -> Table:
-    with duckdb.connect(str(bank.home.database), read_only=True) as connection:
-        answer = connection.execute(f"from mart.{table}")
-        names = [column[0] for column in answer.description]
-        rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-    assert rows, f"mart.{table} is empty"
-    return rows
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:

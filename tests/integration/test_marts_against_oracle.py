@@ -29,6 +29,7 @@ from tests.integration.oracle import (
     exact,
     is_rounding_of,
     land,
+    mart,
     shown,
     straight_bank,
 )
@@ -46,15 +47,6 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> StraightBank:
 @pytest.fixture(scope="module")
 def oracle(bank: StraightBank) -> Oracle:
     return Oracle.of(bank.home.root, bank.home.database, AS_OF, ZONE)
-
-
-def mart(bank: StraightBank, table: str) -> Table:
-    with duckdb.connect(str(bank.home.database), read_only=True) as connection:
-        answer = connection.execute(f"from mart.{table}")
-        names = [column[0] for column in answer.description]
-        rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-    assert rows, f"mart.{table} is empty"
-    return rows
 
 
 def test_interactions_are_the_landed_rows_by_channel_feed_and_date(
