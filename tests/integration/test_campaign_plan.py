@@ -12,8 +12,13 @@ import pytest
 import yaml
 
 from ingestion.artefacts import sha256_of
+from ingestion.errors import SettingsError
 from tests.integration.bank_runs import Home
 from tests.integration.oracle import straight_bank
+from warehouse.bank import Bank
+from warehouse.campaign_files import read_campaign
+from warehouse.campaign_plans import plan
+from warehouse.settings import load_settings
 
 Row = dict[str, Any]
 PLAN: Row = {
@@ -237,9 +242,9 @@ def test_a_plan_that_cannot_be_is_refused_in_one_line(
     written(tmp_path, **{**campaign, "campaign_id": "REFUSED"}).rename(path)
     if "campaign_id" in changes:
         path.write_text(path.read_text().replace("REFUSED", changes["campaign_id"]))
-    done = home.run("campaign", "plan", str(path))
-    assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
+    with pytest.raises(SettingsError) as caught:
+        plan(Bank(load_settings(home.environment)), [read_campaign(path)])
+    (line,) = str(caught.value).splitlines()
     assert said in line
     assert not (home.root / "campaigns" / "REFUSED").exists()
 
@@ -257,5 +262,6 @@ def test_what_is_not_a_campaign_is_refused(home: Home, tmp_path: Path) -> None:
     path = tmp_path / "broken.yaml"
     for text in ("- a list\n", "a: [\n", ""):
         path.write_text(text)
-        assert home.run("campaign", "plan", str(path)).returncode == 2
+        with pytest.raises(SettingsError, match=r"broken\.yaml"):
+            read_campaign(path)
     assert home.run("campaign", "plan", str(tmp_path / "none.yaml")).returncode == 2
