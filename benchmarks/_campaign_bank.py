@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from benchmarks._sample_nights import model_seconds
 from warehouse.bank import SHIPPED_CONTRACTS, Bank
 from warehouse.build import build, open_candidate, seal
 from warehouse.campaign_files import CampaignFile
@@ -134,9 +135,7 @@ def built(root: Path) -> tuple[Path, dict[str, float]]:
     land_and_check(bank, AS_OF, lambda _: None)
     with bank.editions.writing():
         done = build(bank, AS_OF)
-    told = json.loads(done.runs.run_results.read_text(encoding="utf-8"))["results"]
-    seconds = {r["unique_id"].rsplit(".", 1)[-1]: r["execution_time"] for r in told}
-    return done.candidate.database, seconds
+    return done.candidate.database, model_seconds(done.runs)
 
 
 def publish_grown(root: Path, customers: int) -> None:

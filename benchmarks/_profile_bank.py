@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +9,12 @@ from pathlib import Path
 
 import duckdb
 
-from benchmarks._sample_nights import land_sample, open_bank, run_until_identity
+from benchmarks._sample_nights import (
+    land_sample,
+    model_seconds,
+    open_bank,
+    run_until_identity,
+)
 from identity.resolve import resolve, write_relationships
 from ingestion.sample import SampleSpec
 from warehouse.build import open_candidate, seal
@@ -99,9 +103,7 @@ def timed_run(runs: DbtRuns) -> Run:
     started = time.perf_counter()
     runs.run("after_identity")
     seconds = time.perf_counter() - started
-    told = json.loads(runs.run_results.read_text(encoding="utf-8"))["results"]
-    models = {r["unique_id"].rsplit(".", 1)[-1]: r["execution_time"] for r in told}
-    return Run(seconds, models)
+    return Run(seconds, model_seconds(runs))
 
 
 def night(root: Path) -> tuple[Run, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from datetime import date
@@ -32,6 +33,12 @@ def land_sample(
             land_and_check(bank, day, lambda _: None)
         except PassbookError as error:
             raise SystemExit(f"the bank did not land: {error}") from error
+
+
+def model_seconds(runs: DbtRuns) -> dict[str, float]:
+    """Return how long each model of the last run took."""
+    told = json.loads(runs.run_results.read_text(encoding="utf-8"))["results"]
+    return {r["unique_id"].rsplit(".", 1)[-1]: r["execution_time"] for r in told}
 
 
 def run_until_identity(bank: Bank, database: Path, as_of: date) -> DbtRuns:

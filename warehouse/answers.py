@@ -40,6 +40,16 @@ def answer(rows: Iterable[dict[str, Any]], as_json: bool, title: str) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
+def shortened(row: dict[str, Any], digits: int = 4) -> dict[str, Any]:
+    """Return a row for people to read: floats have so many digits after the point."""
+    return {k: round(v, digits) if isinstance(v, float) else v for k, v in row.items()}
+
+
+def as_lines(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row as lines of what and value, for one that is too wide for a table."""
+    return [{"what": name, "value": value} for name, value in row.items()]
+
+
 @contextmanager
 def progress(
     steps: int, title: str

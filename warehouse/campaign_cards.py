@@ -40,22 +40,11 @@ def scorecard(bank: Bank, campaign_id: str) -> dict[str, Any]:
     Raises:
         SettingsError: There is no edition, or no campaign of that id in it.
     """
-    with duckdb.connect(
-        str(bank.editions.published_database()), read_only=True
-    ) as connection:
-        found = _rows(connection, "mart.campaigns", campaign_id)
-        if not found:
-            known = [
-                row[0]
-                for row in connection.execute(
-                    "select campaign_id from mart.campaigns order by all"
-                ).fetchall()
-            ]
-            raise SettingsError(
-                campaign_id,
-                "is no campaign of the edition",
-                expected=", ".join(known) or "none is known",
-            )
+    # By its id: another may be published between one question and the next.
+    edition = bank.editions.published()
+    database = bank.editions.published_database(edition.id)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        (campaign,) = _campaigns(connection, [campaign_id])
         results = _rows(connection, "mart.campaign_results", campaign_id)
         readings = _rows(connection, "mart.campaign_readings", campaign_id)
         failures = _rows(connection, "mart.campaign_failures", campaign_id)
@@ -67,7 +56,6 @@ def scorecard(bank: Bank, campaign_id: str) -> dict[str, Any]:
                 "from policy.campaign_failure_names"
             ).fetchall()
         }
-    campaign = {**found[0], "complaint_gain_ratio": _complaint_gain(found[0])}
     whole = next((r for r in results if r["dimension_code"] == "all"), {})
     return {
         "campaign": campaign,
@@ -79,8 +67,8 @@ def scorecard(bank: Bank, campaign_id: str) -> dict[str, Any]:
             as_seen(bank.settings.role, row, names) for row in _largest(failures)
         ],
         "holders_judged": sum(bool(row["is_enough"]) for row in failures),
-        "edition": bank.editions.published().id,
-        "as_of": bank.editions.published().as_of,
+        "edition": edition.id,
+        "as_of": edition.as_of,
     }
 
 
@@ -93,22 +81,9 @@ def compare(bank: Bank, campaign_ids: Sequence[str]) -> list[dict[str, Any]]:
     with duckdb.connect(
         str(bank.editions.published_database()), read_only=True
     ) as connection:
-        rows = _rows(connection, "mart.campaigns")
-    known = {row["campaign_id"]: row for row in rows}
-    for name in campaign_ids:
-        if name not in known:
-            raise SettingsError(
-                name, "is no campaign of the edition", expected=", ".join(known)
-            )
-    wanted = [known[name] for name in campaign_ids or known]
-    wanted.sort(key=lambda r: -(r["gained_contribution_amount"] or 0))
-    return [
-        {
-            key: {**row, "complaint_gain_ratio": _complaint_gain(row)}[key]
-            for key in COMPARED
-        }
-        for row in wanted
-    ]
+        rows = _campaigns(connection, campaign_ids)
+    rows.sort(key=lambda r: -(r["gained_contribution_amount"] or 0))
+    return [{key: row[key] for key in COMPARED} for row in rows]
 
 
 def write_page(bank: Bank, card: dict[str, Any]) -> Path:
@@ -132,6 +107,24 @@ def write_page(bank: Bank, card: dict[str, Any]) -> Path:
     path = bank.settings.home / "scorecards" / f"{name}.html"
     write_text(path, text)
     return path
+
+
+def _campaigns(
+    connection: duckdb.DuckDBPyConnection, campaign_ids: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the campaigns of some ids, of all where none is named."""
+    known = {
+        row["campaign_id"]: {**row, "complaint_gain_ratio": _complaint_gain(row)}
+        for row in _rows(connection, "mart.campaigns")
+    }
+    for name in campaign_ids:
+        if name not in known:
+            raise SettingsError(
+                name,
+                "is no campaign of the edition",
+                expected=", ".join(known) or "none is known",
+            )
+    return [known[name] for name in campaign_ids or known]
 
 
 def _rows(

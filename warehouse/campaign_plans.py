@@ -53,6 +53,16 @@ class Planned:
     tiers: list[dict[str, Any]]
     balance: list[dict[str, Any]]
 
+    def told(self) -> dict[str, Any]:
+        """Return all of it as one object, as `plan.json` has it."""
+        return {
+            **self.summary,
+            "campaign": self.campaign.model_dump(mode="json"),
+            "reasons": self.reasons,
+            "tiers": self.tiers,
+            "balance": self.balance,
+        }
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -420,14 +430,7 @@ def _written(
 def _put_in_place(planned: Planned) -> None:
     """Write what the plan comes to, then move it where it belongs, as a whole."""
     beside = planned.folder.with_name(f".{planned.folder.name}.new")
-    told = {
-        **planned.summary,
-        "campaign": planned.campaign.model_dump(mode="json"),
-        "reasons": planned.reasons,
-        "tiers": planned.tiers,
-        "balance": planned.balance,
-    }
-    write_json(beside / "plan.json", told)
+    write_json(beside / "plan.json", planned.told())
     if planned.folder.exists():
         shutil.rmtree(planned.folder)
     beside.rename(planned.folder)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from warehouse.answers import AsJson, answer
+from warehouse.answers import AsJson, answer, as_lines, shortened
 from warehouse.bank import open_bank
 
 attrition_app = typer.Typer(
@@ -40,16 +40,14 @@ def attrition_train(
         }
         answer([{**summary, **rest}], True, "")
         return
-    answer((_shown(asdict(f)) for f in model.features), False, "features")
-    answer((_shown(asdict(g)) for g in trained.groups), False, "tenths, by forecast")
-    answer((_shown(asdict(j)) for j in trained.judgements), False, "out of time")
-    answer(({"what": k, "value": v} for k, v in summary.items()), False, "model")
+    answer((shortened(asdict(f), 3) for f in model.features), False, "features")
+    answer(
+        (shortened(asdict(g), 3) for g in trained.groups), False, "tenths, by forecast"
+    )
+    answer((shortened(asdict(j), 3) for j in trained.judgements), False, "out of time")
+    answer(as_lines(summary), False, "model")
     if not use:
         typer.echo(f"use it:  passbook attrition use {model.version}")
-
-
-def _shown(row: dict[str, object]) -> dict[str, object]:
-    return {k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}
 
 
 @attrition_app.command("use")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from warehouse.answers import AsJson, answer
+from warehouse.answers import AsJson, answer, as_lines, shortened
 from warehouse.bank import open_bank
 
 campaign_app = typer.Typer(
@@ -29,27 +29,15 @@ def campaign_plan(
 
     planned = plan(open_bank(), [read_campaign(f) for f in files], replace=replace)
     if as_json:
-        answer(
-            (
-                {
-                    **one.summary,
-                    "folder": str(one.folder),
-                    "reasons": one.reasons,
-                    "tiers": one.tiers,
-                    "balance": one.balance,
-                }
-                for one in planned
-            ),
-            True,
-            "",
-        )
+        told = ({**one.told(), "folder": str(one.folder)} for one in planned)
+        answer(told, True, "")
         return
     for one in planned:
         answer(one.reasons, False, f"{one.campaign.campaign_id}: customers by reason")
         answer(one.tiers, False, "by tier, of a year")
         apart = [row for row in one.balance if not row["is_balanced"]]
         answer(apart, False, "out of balance")
-        answer(_listed(one.summary), False, "plan")
+        answer(as_lines(shortened(one.summary)), False, "plan")
         typer.echo(f"lists: {one.folder}")
 
 
@@ -72,12 +60,14 @@ def campaign_scorecard(
     if as_json:
         answer([card], True, "")
         return
-    answer(_listed(card["campaign"]), False, campaign)
-    answer(map(_short, card["steps"]), False, "how far they came")
-    answer(map(_short, card["breaks"]), False, "where it broke")
+    answer(as_lines(shortened(card["campaign"])), False, campaign)
+    answer(map(shortened, card["steps"]), False, "how far they came")
+    answer(map(shortened, card["breaks"]), False, "where it broke")
     shown = ("dimension_code", "group_code", "treated_count", "control_count")
     uplift = ("uplift_ratio", "uplift_low_ratio", "uplift_high_ratio", "verdict_code")
-    groups = (_short({k: row[k] for k in (*shown, *uplift)}) for row in card["groups"])
+    groups = (
+        shortened({k: row[k] for k in (*shown, *uplift)}) for row in card["groups"]
+    )
     answer(groups, False, "for whom")
 
 
@@ -97,16 +87,11 @@ def campaign_compare(
         return
     # A campaign a column: figures of one kind stand beside each other.
     sides = (
-        {"figure": key, **{row["campaign_id"]: row[key] for row in map(_short, rows)}}
+        {
+            "figure": key,
+            **{row["campaign_id"]: row[key] for row in map(shortened, rows)},
+        }
         for key in rows[0]
         if key != "campaign_id"
     )
     answer(sides, False, "campaigns")
-
-
-def _short(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
-
-
-def _listed(row: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"what": k, "value": v} for k, v in _short(row).items()]

@@ -12,7 +12,6 @@ with audience as (
 judged as (
     select
         people.customer_key,
-        people.tier,
         case
             when audience.customer_key is null then 'outside_audience'
             when not people.is_core then 'no_core_record'
@@ -32,7 +31,6 @@ judged as (
 
 select
     customer_key,
-    tier,
     case
         when reason_code is null and channel_bits = 0 then 'no_open_channel'
         else reason_code
