@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -75,6 +77,26 @@ class Home:
     def rows(self, query: str) -> list[tuple[object, ...]]:
         with duckdb.connect(str(self.database), read_only=True) as connection:
             return connection.execute(query).fetchall()
+
+
+def built_once(session: Path, name: str, build: Callable[[Path], None]) -> Path:
+    """Return a folder of this test run that `build` has filled, by whichever worker.
+
+    Workers have their session folders side by side; the first to ask builds, the others
+    wait for it. What was left half-built is built anew.
+    """
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    shared = session.parent if is_worker else session
+    root = shared / name
+    done = shared / f"{name}.done"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(root, ignore_errors=True)
+            root.mkdir()
+            build(root)
+            done.touch()
+    return root
 
 
 def tables(home: Home) -> dict[str, list[tuple[object, ...]]]:

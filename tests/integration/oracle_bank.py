@@ -22,7 +22,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from tests.integration.bank_runs import Home
+from tests.integration.bank_runs import Home, built_once
 from tests.integration.oracle import (
     NOBODY,
     ZERO,
@@ -615,19 +615,24 @@ def keyed(table: str, rows: Table, *columns: str) -> dict[tuple[Any, ...], Row]:
     return found
 
 
-@functools.cache
 def long_bank(folder: Path) -> Home:
-    """Return a bank of a session's folder; it is built at the first call.
+    """Return a bank of a test run, by a session's folder.
 
     The same people meet the bank on a few days of two years. The candidate is left as
     the build made it.
     """
-    root = folder / "oracle_bank"
-    home = Home(root / "home", root / "extracts", root / "card.key")
+    return _long_home(built_once(folder, "oracle_bank", _build_long_bank))
+
+
+def _long_home(root: Path) -> Home:
+    return Home(root / "home", root / "extracts", root / "card.key")
+
+
+def _build_long_bank(root: Path) -> None:
+    home = _long_home(root)
     for start in LONG_STARTS:
         words = ("--customers", "200", "--days", "3", "--dirt", "light")
         deliver_sample(home, start, *words)
     land(home, *LONG_DAYS)
     home.must("build", "--date", LONG_AS_OF.isoformat())
     assert candidate_of(home).is_file()
-    return home
