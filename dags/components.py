@@ -98,8 +98,15 @@ def airflow_settings(of: NightSettings, port: int) -> dict[str, dict[str, object
             "task_instance_heartbeat_timeout": 60,
         },
         "dag_processor": {"parsing_processes": 1, "print_stats_interval": 0},
-        # A supervisor notices the end of its task only when this has passed.
-        "workers": {"min_heartbeat_interval": 1},
+        "workers": {
+            # A supervisor notices the end of its task only when this has passed.
+            "min_heartbeat_interval": 1,
+            # On a machine that is busy or just starting, the API answers late: by
+            # default three seconds of that end a task that is well.
+            "max_failed_heartbeats": 30,
+            "execution_api_timeout": 30,
+            "execution_api_retries": 8,
+        },
     }
 
 

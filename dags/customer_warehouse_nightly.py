@@ -24,7 +24,9 @@ from dags.waiting import WaitForChannel
 
 BUSINESS_DATE = "{{ dag_run.partition_key or '' }}"
 DATE = ["--date", BUSINESS_DATE]
-ONE_RETRY = {"retries": 1, "retry_delay": timedelta(seconds=20)}
+# A restart of the machine costs a try, and so may the first minute after it, in which
+# parts of Airflow wait for each other. What a try cannot heal fails at the first.
+RETRIES = {"retries": 3, "retry_delay": timedelta(seconds=20)}
 
 
 def land_and_check(channel: str) -> PassbookCommand:
@@ -33,10 +35,10 @@ def land_and_check(channel: str) -> PassbookCommand:
         task_id=f"wait_{channel}", channel=channel, business_date=BUSINESS_DATE
     )
     land = PassbookCommand(
-        task_id=f"land_{channel}", arguments=["land", channel, *DATE], **ONE_RETRY
+        task_id=f"land_{channel}", arguments=["land", channel, *DATE], **RETRIES
     )
     check = PassbookCommand(
-        task_id=f"check_{channel}", arguments=["check", channel, *DATE], **ONE_RETRY
+        task_id=f"check_{channel}", arguments=["check", channel, *DATE], **RETRIES
     )
     wait >> land >> check
     return check
@@ -66,7 +68,7 @@ with DAG(
     # Build, gate and publish are one command under one lock: cleared alone, a gate
     # would judge a candidate that another night may since have replaced.
     publish = PassbookCommand(
-        task_id="publish", arguments=["night", *DATE, "--skip-landing"], **ONE_RETRY
+        task_id="publish", arguments=["night", *DATE, "--skip-landing"], **RETRIES
     )
     for channel in night_settings().channels():
         with TaskGroup(channel, prefix_group_id=False):

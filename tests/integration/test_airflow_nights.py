@@ -30,7 +30,7 @@ from tests.integration.bank_runs import PROJECT, Home, differing_tables
 pytestmark = pytest.mark.airflow
 
 LATE = "atm"
-WITHIN_SECONDS = 300.0
+WITHIN_SECONDS = 900.0
 LOOK_SECONDS = 0.5
 
 
@@ -124,7 +124,7 @@ def airflow_up(home: Home) -> Iterator[tuple[Airflow, subprocess.Popen[str]]]:
     try:
         said = ""
         while "Airflow is up" not in said:
-            said = lines.get(timeout=120)
+            said = lines.get(timeout=300)
         url = re.findall(r"http://[0-9.:]+", said)[0]
         yield Airflow(url), process
     finally:

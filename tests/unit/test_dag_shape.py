@@ -249,7 +249,7 @@ def test_any_other_failure_is_tried_again(
     with pytest.raises(AirflowException, match="no amount") as failure:
         run_task_ending_with(code, tmp_path, monkeypatch)
     assert not isinstance(failure.value, AirflowFailException)
-    assert nightly().get_task("land_atm").retries == 1
+    assert nightly().get_task("land_atm").retries == 3
 
 
 def run_task_ending_with(
