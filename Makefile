@@ -37,7 +37,7 @@ run: setup ## Make a sample bank, run three nights in Airflow, show its tiers
 		sum(trailing_contribution_amount) as contribution, currency_code \
 		from mart.customers group by all order by contribution desc"
 	@echo
-	@echo "Ask it anything:  $(BIN)/passbook sql \"select * from mart.channel_service\""
+	@echo "Ask it anything:  $(BIN)/passbook sql \"select * from mart.bank_overview\""
 	@echo "Why, and what else:  $(BIN)/passbook status; $(BIN)/passbook editions; make airflow"
 
 test: check ## Set up, check the code and run all tests

@@ -74,12 +74,13 @@ def rules_of(
 
 
 def key_columns(feed: Feed, stage: Stage) -> tuple[str, ...]:
-    """Return what identifies a row: events have a key per day.
+    """Return what identifies a row: a key per day, where there are rows of many.
 
-    A daily landing is one day anyway; a file over many dates has its partitions' date.
+    A candidate may show several days also of a register. A daily landing is one day
+    anyway; a file of events over many dates has its partitions' date.
     """
-    many_days = stage == "candidate" or feed.delivery.cadence == "history"
-    if many_days and feed.delivery.content == "events":
+    is_history = feed.delivery.cadence == "history"
+    if stage == "candidate" or (is_history and feed.delivery.content == "events"):
         return (*feed.primary_key, "business_date")
     return feed.primary_key
 

@@ -35,7 +35,7 @@ from warehouse.stations import check_of
 READ_AS_OF = {"core_banking.standing_orders": "online_banking.payments"}
 # Feeds of which just the changes from day to day are kept: where a day changes, all
 # later ones are held against it anew.
-KEPT_AS_CHANGES = ("core_banking.balances",)
+KEPT_AS_CHANGES = ("core_banking.balances", "core_banking.employees")
 # Schemas of a candidate that hold views on the lake; a published edition has none.
 WORKING_SCHEMAS = ("staging", "raw")
 
@@ -402,8 +402,9 @@ def _write_raw_view(
 ) -> None:
     """Make `raw.<channel>__<feed>`: the columns of the shipped contract, typed.
 
-    A feed of events shows its changed partitions, a snapshot its latest one. A column
-    that the bank's own contract has not is null.
+    A feed of events shows its changed partitions, and so does one of which changes are
+    kept; another snapshot its latest one. A column that the bank's own contract has not
+    is null.
     """
     mine = [p for p in partitions if p.feed_id == feed.id]
     chosen = _chosen(feed, mine, changed)
@@ -462,7 +463,7 @@ def _chosen(
     mine: list[Partition],
     changed: list[Partition],
 ) -> list[Partition]:
-    if feed.delivery.content == "events":
+    if feed.delivery.content == "events" or feed.id in KEPT_AS_CHANGES:
         return sorted(set(mine).intersection(changed))
     if not mine:
         return []

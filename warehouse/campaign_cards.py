@@ -192,7 +192,7 @@ def as_seen(role: str, row: dict[str, Any], names: dict[str, str]) -> dict[str, 
     if employee is not None and role != "steward":
         employee = HIDDEN_PERSON
     kept = (
-        *("break_rank", "step_code", "department_id", "entered_count"),
+        *("break_rank", "step_code", "department_id", "team_id", "entered_count"),
         *("failed_count", "failure_ratio", "peer_failure_ratio", "limit_high_ratio"),
         *("corrected_probability", "lost_response_count", "top_failure_code"),
     )

@@ -21,12 +21,12 @@
 {% endmacro %}
 
 {#- Days on which interactions changed, or are valued at a changed rate: from the rate's day,
-    or from ever where it is the first, until the next rate. Balances are no interactions,
-    and a late one of them brings all later days along. -#}
+    or from ever where it is the first, until the next rate. Balances and employees are no
+    interactions, and a late one of them brings all later days along. -#}
 {% macro changed_days() -%}
     select business_date
     from {{ source('ops', 'changed_partitions') }}
-    where channel || '.' || feed <> 'core_banking.balances'
+    where channel || '.' || feed not in ('core_banking.balances', 'core_banking.employees')
     union
     select days.on_date
     from {{ ref('int_exchange_days') }} as days

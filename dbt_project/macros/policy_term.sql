@@ -19,3 +19,13 @@
 {% macro campaign_term(code) -%}
     {{- policy_term('campaign_terms', code) -}}
 {%- endmacro %}
+
+{#- One number of the policy on service. -#}
+{% macro service_term(code) -%}
+    {{- policy_term('service_terms', code) -}}
+{%- endmacro %}
+
+{#- One number of the policy on who answers for whom. -#}
+{% macro relationship_term(code) -%}
+    {{- policy_term('relationship_terms', code) -}}
+{%- endmacro %}

@@ -17,7 +17,7 @@ from ingestion.sample.columns import (
     picked,
     truths,
 )
-from ingestion.sample.institution import PRODUCTS, Institution
+from ingestion.sample.institution import PRODUCTS, Institution, present
 from ingestion.sample.people import People
 from ingestion.sample.registry import Registry, core_customer_id
 from ingestion.sample.spec import BLOCK_CUSTOMERS, SampleSpec
@@ -142,7 +142,9 @@ def make_contacts(
     day = _contact_days(rng, campaigns, campaign)
     is_control = chosen(rng, count, CONTROL_RATIO)
     channel = np.where(is_control, NO_CHANNEL, Odds.of([70, 12, 18]).draw(rng, count))
-    employee = _contact_employees(rng, bank, registry.manager[record], channel)
+    employee = _contact_employees(
+        rng, bank, present(bank, registry.manager[record], day), channel
+    )
     step, failure = _outcomes(rng, employee == culprit(bank)[1], channel, is_control)
     comes_alone = is_control & chosen(rng, count, _SPONTANEOUS_RATIO)
     return Contacts(

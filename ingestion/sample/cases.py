@@ -19,6 +19,10 @@ from ingestion.sample.registry import core_customer_id
 _OTHER_WAYS_RATE = 0.0012
 _WAYS = ("phone", "email", "web", "branch")
 _STATES = ("open", "closed")
+_COMPLEXITIES = ("ordinary", "complex")
+_COMPLEX_PERCENT = 15
+_EXTENDED_PERCENT = 20
+_ASKED_AFTER_DAYS = 10
 _RESOLUTIONS = ("explained", "compensated", "corrected", "rejected")
 _CATEGORIES = (
     "费用争议",
@@ -102,14 +106,19 @@ def make_cases(block: Block, day: Day, calls: Calls) -> Cases:
 
 
 def case_table(block: Block, day: Day, known: list[Cases]) -> pa.Table:
-    """One row per case opened or closed on a day, as it stands at the day's end."""
+    """One row per case opened or changed on a day, as it stands at the day's end."""
     return pa.concat_tables([_rows(block, day, cases) for cases in known])
 
 
 def _rows(block: Block, day: Day, cases: Cases) -> pa.Table:
     age = day.number - cases.opened_on.number
-    which = np.flatnonzero((cases.days_open == age) | (age == 0))
+    is_complex = cases.details // 17 % 100 < _COMPLEX_PERCENT
+    asks = is_complex & (cases.details // 1_700 % 100 < _EXTENDED_PERCENT)
+    asks &= cases.days_open > _ASKED_AFTER_DAYS
+    changes = (cases.days_open == age) | (age == 0)
+    which = np.flatnonzero(changes | (asks & (age == _ASKED_AFTER_DAYS)))
     closed = cases.days_open[which] <= age
+    is_extended = asks[which] & (age >= _ASKED_AFTER_DAYS)
     record, call, details = cases.record[which], cases.call[which], cases.details[which]
     bank = block.bank
     officers = bank.employees.officers
@@ -127,6 +136,14 @@ def _rows(block: Block, day: Day, cases: Cases) -> pa.Table:
             "category_code": picked(_CATEGORIES, details // 7 % len(_CATEGORIES)),
             "product_name": picked(
                 products, details // 11 % len(products), details % 5 > 0
+            ),
+            "complexity_code": picked(
+                _COMPLEXITIES, is_complex[which].astype(np.int64)
+            ),
+            "extended_at": moments(
+                cases.opened_on.number + _ASKED_AFTER_DAYS,
+                cases.closing_second[which],
+                is_extended,
             ),
             "submitted_via_code": picked(_WAYS, cases.way[which]),
             "status_code": picked(_STATES, closed.astype(np.int64)),

@@ -174,7 +174,9 @@ def bank_tables(block: Block, day: Day) -> Tables:
     return {
         ("core_banking", "products"): product_table(),
         ("core_banking", "departments"): department_table(block.bank),
-        ("core_banking", "employees"): employee_table(block.spec, block.bank),
+        ("core_banking", "employees"): employee_table(
+            block.spec, block.bank, day.number
+        ),
         ("marketing", "campaigns"): campaign_table(
             block.bank, block.campaigns, day.number
         ),

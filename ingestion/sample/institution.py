@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from ingestion.sample.chance import Ints, stream
-from ingestion.sample.columns import picked
+from ingestion.sample.chance import Bools, Ints, stream
+from ingestion.sample.columns import digits, joined, only, picked
 from ingestion.sample.pools import Pools, make_pools
 from ingestion.sample.spec import SampleSpec
+
+_TEAM_SIZE = 8
+_DAYS_OF_LEAVE = 90
+_DAYS_BETWEEN_LEAVES = 1_500
 
 
 @dataclass(frozen=True)
@@ -196,8 +200,26 @@ def department_table(bank: Institution) -> pa.Table:
     )
 
 
-def employee_table(spec: SampleSpec, bank: Institution) -> pa.Table:
-    """One row per employee."""
+def is_away(bank: Institution, employee: Ints, day: int | Ints) -> Bools:
+    """Tell who is on leave on a day, and so not in the register: none but managers.
+
+    The first manager of a branch is away for three months in about four years.
+    """
+    turn = (day + employee * 1_009) % _DAYS_BETWEEN_LEAVES
+    is_first = employee % bank.managers_per_branch == 0
+    away: Bools = is_first & (employee < bank.employees.managers.stop)
+    away &= turn < _DAYS_OF_LEAVE
+    return away
+
+
+def present(bank: Institution, employee: Ints, day: int | Ints) -> Ints:
+    """Return the employees, in place of one on leave the next of the branch."""
+    stand_in: Ints = employee + is_away(bank, employee, day)
+    return stand_in
+
+
+def employee_table(spec: SampleSpec, bank: Institution, day: int) -> pa.Table:
+    """One row per employee who is there on a day."""
     pools = make_pools(spec.seed)
     staff = bank.employees
     rng = stream(spec.seed, "employees")
@@ -209,11 +231,19 @@ def employee_table(spec: SampleSpec, bank: Institution) -> pa.Table:
             strict=True,
         )
     ]
-    return pa.table(
+    place = np.arange(len(names))
+    teams = joined(
+        picked(bank.department_ids, staff.department),
+        "-",
+        digits(place // _TEAM_SIZE % 100, 2),
+    )
+    table = pa.table(
         {
             "employee_id": bank.employee_ids,
             "full_name": names,
             "department_id": picked(bank.department_ids, staff.department),
             "job_title": list(staff.job_title),
+            "team_id": only(teams, place >= staff.managers.stop),
         }
     )
+    return table.filter(pa.array(~is_away(bank, place, day)))

@@ -31,14 +31,22 @@ _DOMAIN = "passbook-bank.example"
 _SERVICE = f"service@{_DOMAIN}"
 _REPLY_RATIO = 0.8
 _TOPICS = (
-    ("咨询理财产品", "您好, 请问稳健理财的起购金额和期限是多少? 谢谢。"),
-    ("信用卡账单疑问", "账单上有一笔消费我不认识, 请帮忙核实。"),
-    ("转账未到账", "昨天的转账至今未到账,\n请尽快处理。"),
-    ("Address change", "Dear team,\nI have moved. How do I change my address?"),
-    ("贷款进度", "我的贷款申请已经提交两周, 请告知进度。"),
-    ("Card not received", 'My new card has not arrived yet, could you "trace" it?'),
-    ("投诉: 服务态度", "昨天在网点排队两个小时, 非常不满意!"),
-    ("开具存款证明", "需要一份存款证明, 请问如何办理?"),
+    ("咨询理财产品", "您好, 请问稳健理财的起购金额和期限是多少? 谢谢。", "investment"),
+    ("信用卡账单疑问", "账单上有一笔消费我不认识, 请帮忙核实。", "card"),
+    ("转账未到账", "昨天的转账至今未到账,\n请尽快处理。", "transfer"),
+    (
+        "Address change",
+        "Dear team,\nI have moved. How do I change my address?",
+        "other",
+    ),
+    ("贷款进度", "我的贷款申请已经提交两周, 请告知进度。", "loan"),
+    (
+        "Card not received",
+        'My new card has not arrived yet, could you "trace" it?',
+        "card",
+    ),
+    ("投诉: 服务态度", "昨天在网点排队两个小时, 非常不满意!", "complaint"),
+    ("开具存款证明", "需要一份存款证明, 请问如何办理?", "balance"),
 )
 _REPLIES = (
     "尊敬的客户, 您好! 您的来信已收到, 我们将尽快处理。",
@@ -134,6 +142,7 @@ def _inbound(block: Block, letters: Letters) -> pa.Table:
             "recipient_address": plain(repeated(_SERVICE, count)),
             "direction_code": plain(repeated("inbound", count)),
             "subject": plain(picked([t[0] for t in _TOPICS], letters.topic)),
+            "subject_code": plain(picked([t[2] for t in _TOPICS], letters.topic)),
             "body": _bodies(block, letters),
             "in_reply_to": nothing(count),
             "employee_id": plain(picked(block.bank.employee_ids, letters.handler)),
@@ -169,6 +178,7 @@ def _answers(block: Block, letters: Letters, day: Day) -> pa.Table:
             ),
             "direction_code": plain(repeated("outbound", count)),
             "subject": plain(subject),
+            "subject_code": plain(picked([t[2] for t in _TOPICS], topic)),
             "body": plain(picked(_REPLIES, topic % len(_REPLIES))),
             "in_reply_to": joined("M", number),
             "employee_id": plain(
@@ -200,7 +210,7 @@ def mailbox_table(block: Block, day: Day, known: list[Letters]) -> pa.Table:
     }
     for name, values in replaced.items():
         table = table.set_column(table.schema.get_field_index(name), name, values)
-    return table.drop_columns(["direction_code", "employee_id"])
+    return table.drop_columns(["direction_code", "employee_id", "subject_code"])
 
 
 def _people_of(letters: Letters, day: Day) -> Ints:

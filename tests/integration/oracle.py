@@ -30,7 +30,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ingestion.contract import load_contracts
-from tests.integration.bank_runs import PROJECT, Home
+from tests.integration.bank_runs import PROJECT, Home, built_once
 from warehouse.bank import SHIPPED_CONTRACTS, Bank
 from warehouse.night import land_and_check
 from warehouse.settings import load_settings
@@ -40,6 +40,9 @@ Table = list[Row]
 NOBODY = ""
 ZERO = Fraction(0)
 SEEDS = PROJECT / "dbt_project" / "seeds"
+
+
+REPEAT_DAYS = 7
 
 
 def exact(value: Decimal | Fraction | str | int | None) -> Fraction:
@@ -265,6 +268,7 @@ class Oracle:
                         _first(("email:", normal), ("email:unreadable_address", "")),
                         "message_out" if is_out else "message_in",
                         r["sent_at"],
+                        category_code=r.get("subject_code"),
                     )
                 )
         return rows
@@ -861,10 +865,19 @@ class Oracle:
         due = (last_30 + before) * share
         return Fraction(before * 30, days), (last_30 - due) / spread if spread else None
 
+    def is_judged(self, contact: Row) -> bool:
+        """Whether an answered contact is of a known subject, its seven days over."""
+        return (
+            contact["category_code"] is not None
+            and contact["outcome_code"] in {None, "answered"}
+            and (self.as_of - contact["business_date"]).days >= REPEAT_DAYS
+        )
+
     def service(self, key: str) -> Row:
         rows = self.timelines.get(key, [])
         calls = _where(rows, activity_code={"call"})
-        answered = _where(calls, outcome_code={"answered"})
+        contacts = _where(rows, activity_code={"call", "message_in"})
+        judged = [r for r in contacts if self.is_judged(r)]
         scores = [
             r["satisfaction_score"]
             for r in _where(rows, channel={"call_center", "email"})
@@ -872,7 +885,7 @@ class Oracle:
         ]
         told = {r["case_id"]: r for r in self.cases}
         cases = [r for r in told.values() if self.customer_of[r["record_id"]] == key]
-        solved = [not _again(call, calls) for call in answered]
+        solved = [not again(contact, contacts) for contact in judged]
         return {
             "call_count": len(calls),
             "message_count": len(
@@ -1021,7 +1034,6 @@ _FACTS = {
     "sex_code": ("sex_code", True),
     "birth_date": ("birth_date", True),
     "branch_id": ("branch_id", True),
-    "employee_id": ("relationship_employee_id", True),
     "mobile_phone": ("mobile_phone", False),
     "email_address": ("email_address", False),
     "postal_address": ("postal_address", False),
@@ -1225,15 +1237,15 @@ def _change(count: int, usual: Fraction, score: float | None) -> str:
     return "down" if count < usual / 2 and score <= -2 else "steady"
 
 
-def _again(call: Row, calls: Table) -> bool:
-    """Whether the customer called again on the subject within seven days."""
+def again(contact: Row, others: Table) -> bool:
+    """Whether the customer was in touch on the subject again within seven days."""
     return any(
-        other is not call
-        and other["category_code"] == call["category_code"]
+        other is not contact
+        and other["category_code"] == contact["category_code"]
         and timedelta(0)
-        <= other["occurred_at"] - call["occurred_at"]
-        <= timedelta(days=7)
-        for other in calls
+        <= other["occurred_at"] - contact["occurred_at"]
+        <= timedelta(days=REPEAT_DAYS)
+        for other in others
     )
 
 
@@ -1254,7 +1266,6 @@ def _channel_day(group: pd.DataFrame) -> Row:
         "inbound_call_count": len(calls),
         "abandoned_call_count": abandoned,
         "abandonment_ratio": abandoned / len(calls) if calls else None,
-        "average_wait_seconds": _mean(r["wait_seconds"] for r in rows),
         "average_duration_seconds": _mean(d for d in durations if d and d > 0),
         "satisfaction_average": _mean(scores),
         "satisfaction_answer_count": sum(s is not None for s in scores),
@@ -1333,11 +1344,18 @@ def candidate_of(home: Home) -> Path:
     return candidate.database
 
 
-@functools.cache
 def straight_bank(folder: Path) -> StraightBank:
-    """Return the bank of a session's folder; it is built at the first call."""
-    root = folder / "oracle"
-    home = Home(root / "straight", root / "extracts", root / "card.key")
+    """Return the bank of a test run, by a session's folder."""
+    root = built_once(folder, "oracle", _build_straight_bank)
+    return StraightBank(_straight_home(root), root / "candidate" / "bank.duckdb")
+
+
+def _straight_home(root: Path) -> Home:
+    return Home(root / "straight", root / "extracts", root / "card.key")
+
+
+def _build_straight_bank(root: Path) -> None:
+    home = _straight_home(root)
     home.must(
         *("sample", "--customers", CUSTOMERS, "--days", str(len(DAYS))),
         *("--start", DAYS[0].isoformat(), "--dirt", "light", "--seed", "5"),
@@ -1348,7 +1366,6 @@ def straight_bank(folder: Path) -> StraightBank:
     kept.parent.mkdir()
     shutil.copyfile(candidate_of(home), kept)
     home.must("publish")
-    return StraightBank(home, kept)
 
 
 def mart(bank: StraightBank, table: str) -> Table:

@@ -23,7 +23,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
-from tests.integration.bank_runs import Home
+from tests.integration.bank_runs import Home, built_once
 from tests.integration.oracle import (
     ZERO,
     Oracle,
@@ -48,6 +48,12 @@ EARNED = {"salary", "pension"}
 
 Subject = tuple[str, str, str]
 Figure = Fraction | date | str
+
+
+def days_allowed(case: Row) -> int:
+    """Days in which a case is due to be answered."""
+    days = 30 if case["complexity_code"] == "complex" else 15
+    return days + (30 if case["extended_at"] else 0)
 
 
 @dataclass(frozen=True)
@@ -304,29 +310,28 @@ class SignalOracle:
         return Signal(1 - usual / recent, (recent, days, usual))
 
     @functools.cached_property
-    def _cases(self) -> dict[str, list[tuple[int, bool]]]:
-        """Days since each case of a customer was opened, and whether it is open."""
+    def _cases(self) -> dict[str, list[tuple[int, int, bool]]]:
+        """Days since each case of a customer was opened, of how many, and if open."""
         told = {r["case_id"]: r for r in self.oracle.cases}
-        found: dict[str, list[tuple[int, bool]]] = defaultdict(list)
+        found: dict[str, list[tuple[int, int, bool]]] = defaultdict(list)
         for r in told.values():
             age = (self.as_of - self.oracle.local(r["opened_at"]).date()).days
-            is_open = r["status_code"] == "open"
-            found[self.oracle.customer_of[r["record_id"]]].append((age, is_open))
+            case = (age, days_allowed(r), r["status_code"] == "open")
+            found[self.oracle.customer_of[r["record_id"]]].append(case)
         return found
 
     def _complaints(self, key: str) -> Signal | None:
         """Twice what is allowed, of days or of cases, is the most that there is."""
-        allowed, many = (
-            self.terms[f"complaint_{name}"] for name in ("answer_days", "repeat_count")
-        )
+        many = self.terms["complaint_repeat_count"]
         within = self.terms["complaint_repeat_days"]
         cases = self._cases.get(key, [])
-        count = sum(age < within for age, _ in cases)
-        waiting = [age for age, is_open in cases if is_open]
-        longest = max(waiting, default=0)
-        if longest <= allowed and count < many:
+        count = sum(age < within for age, _, _ in cases)
+        waiting = [(age, allowed) for age, allowed, is_open in cases if is_open]
+        share = max((Fraction(age, allowed) for age, allowed in waiting), default=ZERO)
+        if share <= 1 and count < many:
             return None
-        score = max(longest / (2 * allowed), count / (2 * many))
+        longest = max((age for age, _ in waiting), default=0)
+        score = max(share / 2, Fraction(count) / (2 * many))
         figures = (Fraction(count), within, *(Fraction(longest) for _ in waiting[:1]))
         return Signal(min(score, Fraction(1)), figures)
 
@@ -511,16 +516,22 @@ _CLOSED = ("2025-12-31", "2026-01-01", "2026-03-10", "2026-03-11")
 _SUMMED = {"postings": ("amount", "AMT"), "balances": ("balance_amount", "BAL_AMT")}
 
 
-@functools.cache
 def eventful_bank(folder: Path) -> Home:
-    """Return a bank of a session's folder; it is built at the first call.
+    """Return a bank of a test run, by a session's folder.
 
     The sample's people, to whom things happen in five months that the sample alone
     never shows, each on both sides of its bound. The candidate is left as the build
     made it.
     """
-    root = folder / "oracle_history"
-    home = Home(root / "home", root / "extracts", root / "card.key")
+    return _eventful_home(built_once(folder, "oracle_history", _build_eventful_bank))
+
+
+def _eventful_home(root: Path) -> Home:
+    return Home(root / "home", root / "extracts", root / "card.key")
+
+
+def _build_eventful_bank(root: Path) -> None:
+    home = _eventful_home(root)
     for day in EVENTFUL_DAYS:
         words = ("--customers", "120", "--days", "1", "--dirt", "none")
         deliver_sample(home, day, *words)
@@ -528,7 +539,6 @@ def eventful_bank(folder: Path) -> Home:
     land(home, *EVENTFUL_DAYS)
     home.must("build", "--date", EVENTFUL_AS_OF.isoformat())
     assert candidate_of(home).is_file()
-    return home
 
 
 @dataclass(frozen=True)

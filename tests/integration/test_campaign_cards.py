@@ -89,7 +89,8 @@ def test_a_person_is_named_to_stewards_alone() -> None:
         **dict.fromkeys(("failure_ratio", "peer_failure_ratio"), 0.5),
         **dict.fromkeys(("limit_high_ratio", "corrected_probability"), 0.5),
         **{"lost_response_count": 3.0, "top_failure_code": "agent_hung_up"},
-        **{"step_code": "interested", "department_id": "D003", "employee_id": "E013"},
+        **{"step_code": "interested", "department_id": "D003", "team_id": "T1"},
+        "employee_id": "E013",
     }
     names = {"interested": "Interested", "agent_hung_up": "The agent hung up"}
     assert as_seen("steward", row, names)["employee_id"] == "E013"

@@ -225,9 +225,15 @@ def test_the_last_reading_is_the_result(bank: StraightBank) -> None:
 
 
 def test_failures_are_those_of_the_contacts_that_came_to_a_step(
-    bank: StraightBank, contacts: Table
+    bank: StraightBank, oracle: Oracle, contacts: Table
 ) -> None:
-    due: dict[tuple[str, str, str, str | None], list[int]] = defaultdict(lambda: [0, 0])
+    register = oracle.lake.days("core_banking", "employees", "employee_id")
+    teams = {
+        r["employee_id"]: r["team_id"]
+        for day in sorted(register)
+        for r in register[day]
+    }
+    due: dict[tuple[str | None, ...], list[int]] = defaultdict(lambda: [0, 0])
     for row in contacts:
         for step, before in BEFORE.items():
             has_failed = row["place"] < PLACE[step]
@@ -235,15 +241,17 @@ def test_failures_are_those_of_the_contacts_that_came_to_a_step(
             is_open = has_failed and row["failure_code"] is None
             if row["is_control"] or row["place"] < before or is_open:
                 continue
-            for employee in {None, row["employee_id"]}:
-                key = (row["campaign_id"], step, row["department_id"], employee)
+            team = teams.get(row["employee_id"])
+            holders = {(None, None), (team, None), (team, row["employee_id"])}
+            for holder in holders:
+                key = (row["campaign_id"], step, row["department_id"], *holder)
                 due[key][0] += 1
                 due[key][1] += has_failed
     departments: dict[tuple[object, ...], list[int]] = {}
     for row in mart(bank, "campaign_failures"):
         key = (
             *(row["campaign_id"], row["step_code"]),
-            *(row["department_id"], row["employee_id"]),
+            *(row["department_id"], row["team_id"], row["employee_id"]),
         )
         departments[key] = [row["entered_count"], row["failed_count"]]
         assert not row["is_break"], "too few contacts for a verdict"

@@ -8,8 +8,8 @@ campaigns as (
     select * from {{ ref('stg_marketing__campaigns') }}
 ),
 
-employees as (
-    select * from {{ ref('stg_core_banking__employees') }}
+employee_periods as (
+    select * from {{ ref('int_employee_periods') }}
 ),
 
 steps as (
@@ -31,34 +31,48 @@ latest as (
 ),
 
 -- What was told of it last says more than who made the contact: an application goes on.
+-- Where its holder worked is asked for the day on which it came to the holder.
+held_since as (
+    select
+        latest.*,
+        coalesce(latest.holder_employee_id, latest.employee_id) as held_by_employee_id,
+        case
+            when latest.holder_employee_id is null then latest.contact_date
+            else latest.business_date
+        end as held_date
+    from latest
+),
+
 held as (
     select
-        latest.contact_id,
-        latest.campaign_id,
+        held_since.contact_id,
+        held_since.campaign_id,
         bridge.customer_key,
-        latest.contact_date,
-        coalesce(latest.contact_channel_code, 'none') as contact_channel_code,
-        latest.is_control,
-        coalesce(latest.holder_employee_id, latest.employee_id) as employee_id,
+        held_since.contact_date,
+        coalesce(held_since.contact_channel_code, 'none') as contact_channel_code,
+        held_since.is_control,
+        held_since.held_by_employee_id as employee_id,
         coalesce(
-            latest.holder_department_id,
-            latest.department_id,
-            employees.department_id,
+            held_since.holder_department_id,
+            held_since.department_id,
+            employee_periods.department_id,
             campaigns.department_id,
             'unknown'
         ) as department_id,
-        latest.step_code,
+        employee_periods.team_id,
+        held_since.step_code,
         steps.step_number,
-        latest.failure_code,
+        held_since.failure_code,
         coalesce(campaigns.end_date < {{ as_of() }}, false) as is_over
-    from latest
-    inner join steps on latest.step_code = steps.step_code
-    left join campaigns on latest.campaign_id = campaigns.campaign_id
-    left join employees
+    from held_since
+    inner join steps on held_since.step_code = steps.step_code
+    left join campaigns on held_since.campaign_id = campaigns.campaign_id
+    left join employee_periods
         on
-            coalesce(latest.holder_employee_id, latest.employee_id)
-            = employees.employee_id
-    left join bridge on latest.record_id = bridge.record_id
+            held_since.held_by_employee_id = employee_periods.employee_id
+            and held_since.held_date >= employee_periods.valid_from
+            and held_since.held_date < employee_periods.valid_to
+    left join bridge on held_since.record_id = bridge.record_id
 ),
 
 -- Without a reason a contact is open as long as the campaign runs.
@@ -72,6 +86,7 @@ campaign_contacts as (
         is_control,
         employee_id,
         department_id,
+        team_id,
         step_code,
         step_number,
         case

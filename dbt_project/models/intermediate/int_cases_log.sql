@@ -23,6 +23,9 @@ cases_log as (
             'call_center:unknown_caller'
         ) as record_id,
         category_code,
+        product_name,
+        complexity_code,
+        extended_at,
         status_code,
         resolution_code,
         submitted_via_code,

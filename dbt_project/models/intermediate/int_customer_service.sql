@@ -4,8 +4,8 @@ with interactions as (
     where channel in ('call_center', 'email')
 ),
 
-service_calls as (
-    select * from {{ ref('service_calls') }}
+service_contacts as (
+    select * from {{ ref('service_contacts') }}
     where customer_key is not null
 ),
 
@@ -50,7 +50,7 @@ resolutions as (
                 when not is_resolved_at_first_contact then 0.0
             end
         ) as first_contact_resolution_ratio
-    from service_calls
+    from service_contacts
     group by customer_key
 ),
 

@@ -5,7 +5,8 @@ with record_days as (
 ),
 
 cases as (
-    select * from {{ ref('int_cases') }}
+    select * from {{ ref('complaints') }}
+    where customer_key is not null
 ),
 
 profile_history as (
@@ -23,7 +24,6 @@ terms as (
         cast({{ signal_term('cash_baseline_days') }} as integer) as baseline_days,
         {{ signal_term('cash_times') }} as cash_times,
         {{ signal_term('cash_least_amount') }} as cash_least_amount,
-        cast({{ signal_term('complaint_answer_days') }} as integer) as answer_days,
         cast({{ signal_term('complaint_repeat_count') }} as integer) as repeat_count,
         cast({{ signal_term('complaint_repeat_days') }} as integer) as repeat_days,
         cast({{ signal_term('salary_months') }} as integer) as salary_months,
@@ -60,25 +60,24 @@ cash as (
 
 complaints as (
     select
-        bridge.customer_key,
+        cases.customer_key,
         count(*) filter (
             where
-            {{ days_between(local_date('cases.opened_at'), as_of()) }}
-            < terms.repeat_days
+            {{ days_between('cases.opened_date', as_of()) }} < terms.repeat_days
         ) as recent_count,
+        max(case when cases.closed_date is null then cases.taken_days end)
+            as oldest_open_days,
         max(
             case
-                when cases.status_code = 'open'
-                    then {{ days_between(local_date('cases.opened_at'), as_of()) }}
+                when cases.closed_date is null
+                    then cases.taken_days / cast(cases.limit_days as double)
             end
-        ) as oldest_open_days,
-        any_value(terms.answer_days) as answer_days,
+        ) as limit_share,
         any_value(terms.repeat_count) as repeat_count,
         any_value(terms.repeat_days) as repeat_days
     from cases
     cross join terms
-    inner join bridge on cases.record_id = bridge.record_id
-    group by bridge.customer_key
+    group by cases.customer_key
 ),
 
 -- The last whole month against the ones before it, all of which have to have a salary.
@@ -134,7 +133,7 @@ signals_behaviour as (
         'cases' as subject,
         least(
             greatest(
-                coalesce(oldest_open_days, 0) / (2.0 * answer_days),
+                coalesce(limit_share, 0) / 2,
                 recent_count / (2.0 * repeat_count)
             ), 1.0
         ) as score,
@@ -142,7 +141,7 @@ signals_behaviour as (
         || coalesce(', the oldest open for ' || oldest_open_days || ' days', '')
             as evidence
     from complaints
-    where oldest_open_days > answer_days or recent_count >= repeat_count
+    where limit_share > 1 or recent_count >= repeat_count
     union all
     select
         customer_key,

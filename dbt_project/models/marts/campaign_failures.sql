@@ -1,9 +1,11 @@
--- One row per campaign, step and holder, a department or one of its employees, whose
--- contacts came to where the step was due.
+-- One row per campaign, step and holder, a department, one of its teams or employees,
+-- whose contacts came to where the step was due.
 {%- set kinds = {
-    'employee': 'department_id, employee_id',
-    'department': 'department_id, null',
+    'employee': ['department_id', 'team_id', 'employee_id'],
+    'team': ['department_id', 'team_id'],
+    'department': ['department_id'],
 } %}
+{%- set holder = ['department_id', 'team_id', 'employee_id'] %}
 with contacts as (
     select * from {{ ref('int_campaign_contacts') }}
     where state_code <> 'control'
@@ -35,6 +37,7 @@ entries as (
     select
         contacts.campaign_id,
         contacts.department_id,
+        contacts.team_id,
         contacts.employee_id,
         steps.step_code,
         contacts.step_number < steps.step_number as is_failed,
@@ -53,11 +56,12 @@ reasons as (
         campaign_id,
         step_code,
         department_id,
+        team_id,
         employee_id,
         failure_code,
         count(*) as failure_count
     from entries
-    group by campaign_id, step_code, department_id, employee_id, failure_code
+    group by campaign_id, step_code, department_id, team_id, employee_id, failure_code
 ),
 
 -- What those who pass a step come to in the end, in the whole campaign.
@@ -77,11 +81,12 @@ employee_counts as (
         campaign_id,
         step_code,
         department_id,
+        team_id,
         employee_id,
         count(*) as entered_count,
         count(*) filter (where is_failed) as failed_count
     from entries
-    group by campaign_id, step_code, department_id, employee_id
+    group by campaign_id, step_code, department_id, team_id, employee_id
 ),
 
 -- An employee's peers are the others of the department.
@@ -98,21 +103,58 @@ employees_beside_peers as (
 ),
 
 employees_tested as (
-    {{ holders_tested('employees_beside_peers', 'department_id, employee_id') }}
+    {{ holders_tested('employees_beside_peers', kinds['employee'] | join(', ')) }}
 ),
 
--- What one person breaks does not count against the department as well.
-department_counts as (
+-- What one person breaks does not count against the team and the department as well,
+-- nor what a team breaks against the department.
+team_counts as (
     select
         campaign_id,
         step_code,
         department_id,
-        cast(null as varchar) as employee_id,
+        team_id,
         sum(entered_count) as entered_count,
         sum(failed_count) as failed_count
     from employees_tested
-    where not is_break
-    group by campaign_id, step_code, department_id
+    where not (is_break and employee_id is not null) and team_id is not null
+    group by campaign_id, step_code, department_id, team_id
+),
+
+teams_beside_peers as (
+    select
+        *,
+        sum(entered_count) over (
+            partition by campaign_id, step_code, department_id
+        ) - entered_count as peer_entered_count,
+        sum(failed_count) over (
+            partition by campaign_id, step_code, department_id
+        ) - failed_count as peer_failed_count
+    from team_counts
+),
+
+teams_tested as (
+    {{ holders_tested('teams_beside_peers', kinds['team'] | join(', ')) }}
+),
+
+department_counts as (
+    select
+        employees.campaign_id,
+        employees.step_code,
+        employees.department_id,
+        sum(employees.entered_count) as entered_count,
+        sum(employees.failed_count) as failed_count
+    from employees_tested as employees
+    left join teams_tested as teams
+        on
+            employees.campaign_id = teams.campaign_id
+            and employees.step_code = teams.step_code
+            and employees.department_id = teams.department_id
+            and employees.team_id = teams.team_id
+    where
+        not (employees.is_break and employees.employee_id is not null)
+        and not coalesce(teams.is_break, false)
+    group by employees.campaign_id, employees.step_code, employees.department_id
 ),
 
 departments_beside_peers as (
@@ -135,8 +177,10 @@ holders as (
             '{{ kind }}' as holder_kind_code,
             campaign_id,
             step_code,
-            department_id,
-            employee_id,
+            {%- for column in holder %}
+                {{ column if column in key else 'cast(null as varchar)' }}
+                    as {{ column }},
+            {%- endfor %}
             entered_count,
             failed_count,
             peer_entered_count,
@@ -155,25 +199,23 @@ holders as (
 
 top_reasons as (
     {%- for kind, key in kinds.items() %}
+        {%- set of_holder = 'reasons.' ~ key | join(', reasons.') %}
         select
             '{{ kind }}' as holder_kind_code,
             campaign_id,
             step_code,
-            department_id,
-            {{ 'employee_id' if kind == 'employee' else 'cast(null as varchar)' }}
-                as employee_id,
+            {%- for column in holder %}
+                {{ 'reasons.' ~ column if column in key else 'cast(null as varchar)' }}
+                    as {{ column }},
+            {%- endfor %}
             failure_code,
             sum(failure_count) as failure_count
         from reasons
         where failure_code is not null
-        group by
-            campaign_id, step_code, department_id
-            {{- ', reasons.employee_id' if kind == 'employee' }}, failure_code
+        group by campaign_id, step_code, {{ of_holder }}, failure_code
         qualify
             row_number() over (
-                partition by
-                    campaign_id, step_code, department_id
-                    {{- ', reasons.employee_id' if kind == 'employee' }}
+                partition by campaign_id, step_code, {{ of_holder }}
                 order by sum(failure_count) desc, failure_code asc
             ) = 1
         {{- "\n    union all" if not loop.last }}
@@ -211,6 +253,7 @@ weighed as (
             and holders.campaign_id = top_reasons.campaign_id
             and holders.step_code = top_reasons.step_code
             and holders.department_id = top_reasons.department_id
+            and holders.team_id is not distinct from top_reasons.team_id
             and holders.employee_id is not distinct from top_reasons.employee_id
 ),
 
@@ -220,6 +263,7 @@ campaign_failures as (
         step_code,
         holder_kind_code,
         department_id,
+        team_id,
         employee_id,
         cast(entered_count as bigint) as entered_count,
         cast(failed_count as bigint) as failed_count,
@@ -245,6 +289,7 @@ campaign_failures as (
                         excess_failure_count desc,
                         step_code asc,
                         department_id asc,
+                        team_id asc nulls first,
                         employee_id asc nulls first
                 )
         end as break_rank
@@ -253,4 +298,5 @@ campaign_failures as (
 
 select * from campaign_failures
 order by
-    campaign_id, step_code, holder_kind_code, department_id, employee_id nulls first
+    campaign_id, step_code, holder_kind_code, department_id, team_id nulls first,
+    employee_id nulls first

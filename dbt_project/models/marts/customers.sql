@@ -33,6 +33,10 @@ tier_names as (
     select * from {{ ref('tier_names') }}
 ),
 
+assignments as (
+    select * from {{ ref('relationship_assignments') }}
+),
+
 ages as (
     select
         customer_key,
@@ -104,7 +108,8 @@ customers as (
         basics.postal_address,
         basics.city_name,
         basics.branch_id,
-        basics.employee_id as relationship_employee_id,
+        assignments.employee_id as relationship_employee_id,
+        assignments.team_id as relationship_team_id,
         basics.since_date,
         basics.source_record_id,
         cast(known.record_count as bigint) as record_count,
@@ -208,6 +213,7 @@ customers as (
     cross join risk_terms
     cross join behaviour_terms
     left join basics on known.customer_key = basics.customer_key
+    left join assignments on known.customer_key = assignments.customer_key
     left join ages on known.customer_key = ages.customer_key
     left join holdings on known.customer_key = holdings.customer_key
     left join activity on known.customer_key = activity.customer_key

@@ -1,4 +1,4 @@
--- One row per employee.
+-- One row per employee and changed day.
 with landed as (
     select * from {{ source('raw', 'core_banking__employees') }}
 ),
