@@ -24,6 +24,8 @@ from datetime import date
 from itertools import chain
 from pathlib import Path
 
+import duckdb
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
 
@@ -104,6 +106,11 @@ def whole(home: Home) -> list[str]:
     return [] if is_whole(home) else ["current was not whole"]
 
 
+def going_on(what: str, done: int, of: int, losses: list[str]) -> None:
+    """Say how far a long fault has come: at the full scale it takes hours."""
+    print(f"{what}: {done} of {of}, lost {len(losses)}", file=sys.stderr, flush=True)
+
+
 def kills(bank: Bank, scale: str) -> Iterator[Survived]:
     """Kill nights at random times, several one after the other, then let one end."""
     chance = random.Random(1)
@@ -116,6 +123,7 @@ def kills(bank: Bank, scale: str) -> Iterator[Survived]:
             losses += whole(home)
         losses += recovered(bank, home)
         shutil.rmtree(home.root)
+        going_on("killed", sum(steps.values()), KILLS[scale], losses)
     yield Survived(f"kill -9 (at {_counted(steps)})", KILLS[scale], tuple(losses))
 
 
@@ -134,6 +142,7 @@ def sequences(bank: Bank, scale: str) -> Iterator[Survived]:
         counts += made.counts
         losses += [f"seed {seed}: {loss}" for loss in lost(peace, home)]
         shutil.rmtree(folder)
+        going_on("sequences", seed + 1, SEQUENCES[scale], losses)
     fault = f"landings in random order ({_counted(counts)})"
     yield Survived(fault, SEQUENCES[scale], tuple(losses))
 
@@ -222,6 +231,17 @@ def full_disk(bank: Bank) -> Iterator[Survived]:
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def locked_by_a_reader(bank: Bank) -> Iterator[Survived]:
+    """Have somebody hold the current edition open, as a reader and as a writer would."""
+    for is_reader in (True, False):
+        name = "reader" if is_reader else "writer"
+        home = bank.before.copied(bank.folder / f"locked_by_a_{name}")
+        with duckdb.connect(str(home.database), read_only=is_reader) as held:
+            losses = recovered(bank, home)
+            held.execute("select count(*) from mart.customers")
+        yield Survived(f"a {name} holds the edition open", 1, tuple(losses))
+
+
 def at_once(bank: Bank) -> Iterator[Survived]:
     """Start two nights at the same time."""
     home = bank.before.copied(bank.folder / "twice")
@@ -266,7 +286,7 @@ def measure(scale: str, folder: Path) -> list[Survived]:
     # The small scale is for CI, whose other tests do the rest.
     rest = (
         *(damaged_edition, corrupt_contract, damaged_partitions, memory, full_disk),
-        *(at_once, analyst),
+        *(at_once, locked_by_a_reader, analyst),
     )
     for survived in chain(
         *(fault(bank) for fault in rest if scale == "full"),

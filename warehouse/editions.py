@@ -299,16 +299,17 @@ class Editions:
     def _prune(self, keep: int, keep_days: int | None) -> None:
         """Remove the oldest editions and those that are too old.
 
-        An open reader keeps its file until it closes.
+        Age goes by business dates, up to that of the newest: a clock that jumps ahead
+        makes no edition old. An open reader keeps its file until it closes.
         """
         current = self.current()
         editions = self.all()
         last = ""
         if keep_days is not None:
-            oldest = datetime.now(UTC) - timedelta(days=keep_days)
-            last = oldest.isoformat(timespec="seconds")
+            newest = max(date.fromisoformat(e.as_of) for e in editions)
+            last = (newest - timedelta(days=keep_days)).isoformat()
         beyond = {e.id for e in editions[:-keep]}
-        beyond |= {e.id for e in editions if e.published_at < last}
+        beyond |= {e.id for e in editions if e.as_of < last}
         for edition in editions:
             if edition.id not in beyond:
                 continue

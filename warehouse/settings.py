@@ -53,7 +53,7 @@ _MEANINGS = {
     "PASSBOOK_MAIL_TO": "Who receives it, by commas.",
     "PASSBOOK_LINEAGE": "Where OpenLineage events go: a file, or a collector's URL.",
     "PASSBOOK_LATE_AFTER": "Hours and minutes after which a scheduled night is late.",
-    "PASSBOOK_KEEP_DAYS": "Days for which they are kept at most, but for the last two.",
+    "PASSBOOK_KEEP_DAYS": "Business dates back for which they are kept; at least two.",
 }
 
 

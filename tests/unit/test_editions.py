@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import duckdb
@@ -273,12 +274,34 @@ def test_pruning_removes_what_is_too_old_but_for_the_last_two(
     for edition in old:
         note = editions.folder(edition.id) / NOTE
         said = json.loads(note.read_text())
-        said["published_at"] = "2020-01-01T00:00:00+00:00"
+        said["as_of"] = "2026-01-29"
         note.write_text(json.dumps(said))
     candidate = editions.new_candidate()
     fill(candidate, 4)
     newest = editions.publish(candidate, AS_OF, (), 7, keep_days=30)
     assert [e.id for e in editions.all()] == [old[-1].id, newest.id]
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=4000), timedelta(days=-4000)])
+def test_a_clock_that_jumps_removes_no_edition(
+    editions: Editions, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = [published(editions, n) for n in range(3)]
+
+    class Jumped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Jumped:
+            return cls.fromisoformat((datetime.now(tz) + jump).isoformat())
+
+    monkeypatch.setattr("warehouse.editions.datetime", Jumped)
+    candidate = editions.new_candidate()
+    fill(candidate, 4)
+    newest = editions.publish(candidate, AS_OF, (), 7, keep_days=30)
+    assert abs(datetime.fromisoformat(newest.published_at) - datetime.now(UTC)) > (
+        timedelta(days=3000)
+    )
+    assert [e.id for e in editions.all()] == [*(e.id for e in old), newest.id]
+    assert editions.current() == newest
 
 
 def test_a_note_of_a_later_version_is_read(editions: Editions) -> None:
