@@ -17,7 +17,6 @@ import pytest
 from tests.integration.oracle import (
     AS_OF,
     NOBODY,
-    REPEAT_DAYS,
     Oracle,
     Row,
     Table,
@@ -93,14 +92,7 @@ class Served:
 
 
 def _came_before(contact: Row, others: Table) -> bool:
-    return any(
-        other is not contact
-        and other["category_code"] == contact["category_code"]
-        and timedelta(0)
-        <= contact["occurred_at"] - other["occurred_at"]
-        <= timedelta(days=REPEAT_DAYS)
-        for other in others
-    )
+    return any(again(other, [contact]) for other in others if other is not contact)
 
 
 @pytest.fixture(scope="module", params=["short", "long"])
