@@ -237,8 +237,12 @@ def locked_by_a_reader(bank: Bank) -> Iterator[Survived]:
         name = "reader" if is_reader else "writer"
         home = bank.before.copied(bank.folder / f"locked_by_a_{name}")
         with duckdb.connect(str(home.database), read_only=is_reader) as held:
-            losses = recovered(bank, home)
+            if is_reader:
+                losses = recovered(bank, home)
+            else:
+                losses = refusal(home.night(bank.days[1]), 75, "open for writing")
             held.execute("select count(*) from mart.customers")
+        losses += [] if is_reader else recovered(bank, home)
         yield Survived(f"a {name} holds the edition open", 1, tuple(losses))
 
 

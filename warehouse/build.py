@@ -20,7 +20,7 @@ from identity.dictionary import extend_dictionary
 from identity.model import Rules
 from identity.resolve import KEPT_TABLES, Resolved, resolve, write_relationships
 from ingestion.contract import Feed
-from ingestion.errors import BuildFailed
+from ingestion.errors import BuildFailed, NotReady, PassbookError
 from ingestion.identifiers import quoted, text_literal
 from warehouse.attrition_model import AttritionModel
 from warehouse.bank import Bank
@@ -553,8 +553,18 @@ def _pack(bank: Bank, candidate: Candidate) -> None:
     packed.parent.rmdir()
 
 
-def build_failure(where: str, error: Exception) -> BuildFailed:
-    """Return an unforeseen failure of a build as an error of one line."""
+def build_failure(where: str, error: Exception) -> PassbookError:
+    """Return an unforeseen failure of a build as an error of one line.
+
+    One that lies with another program's lock is `NotReady`: it is worth another try.
+    """
     logging.getLogger("passbook").debug("build failed", exc_info=error)
     text = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+    if isinstance(error, duckdb.IOException) and "Could not set lock" in text:
+        return NotReady(
+            where,
+            f"another program has a database open for writing: {text}",
+            remedy="End it; editions are opened to be read only (duckdb -readonly). "
+            "Then run the night again.",
+        )
     return BuildFailed(where, f"the build failed: {text}")
