@@ -1,6 +1,6 @@
 -- One row per employee and business date on which the register told something else of
 -- the employee than before, or had the employee no longer.
-{%- set facts = ['full_name', 'department_id', 'team_id', 'job_title', 'is_present'] %}
+{%- set facts = ['department_id', 'team_id', 'job_title', 'is_present'] %}
 {{
     config(
         materialized='incremental',
@@ -46,7 +46,6 @@ told as (
     select
         known.employee_id,
         days.business_date,
-        employees.full_name,
         employees.department_id,
         employees.team_id,
         employees.job_title,
@@ -63,7 +62,6 @@ told as (
         select
             employee_id,
             business_date,
-            full_name,
             department_id,
             team_id,
             job_title,
@@ -93,7 +91,6 @@ employee_changes as (
     select
         employee_id,
         business_date,
-        full_name,
         department_id,
         team_id,
         job_title,

@@ -37,7 +37,6 @@ present as (
 employee_periods as (
     select
         present.employee_id,
-        present.full_name,
         present.department_id,
         present.team_id,
         present.job_title,

@@ -35,7 +35,7 @@ signals as (
     group by customer_key
 ),
 
--- Of whom the register names nobody, the one who was asked first before he left.
+-- Of whom the register names nobody: who was asked first, and has left.
 before as (
     select
         assignments.*,

@@ -1,6 +1,10 @@
 -- One row per manager who may answer for customers: how many they are, how good, and
 -- how they are looked after.
 {%- set tiers = ['premium', 'ordinary', 'restricted', 'potential'] %}
+{%- set counts = [
+    'over_limit_customer_count', 'warned_customer_count', 'silent_customer_count',
+    'open_case_count', 'overdue_case_count',
+] %}
 with managers as (
     select * from {{ ref('int_relationship_managers') }}
     where is_present
@@ -97,11 +101,12 @@ relationship_portfolios as (
         coalesce(managers.team_id, managers.department_id) as team_id,
         managers.department_id,
         managers.job_title,
-        {%- for count in ['customer_count'] + ['premium_customer_count',
-            'ordinary_customer_count', 'restricted_customer_count',
-            'potential_customer_count', 'over_limit_customer_count',
-            'warned_customer_count', 'silent_customer_count', 'open_case_count',
-            'overdue_case_count'] %}
+        cast(coalesce(held.customer_count, 0) as bigint) as customer_count,
+        {%- for tier in tiers %}
+            cast(coalesce(held.{{ tier }}_customer_count, 0) as bigint)
+                as {{ tier }}_customer_count,
+        {%- endfor %}
+        {%- for count in counts %}
             cast(coalesce(held.{{ count }}, 0) as bigint) as {{ count }},
         {%- endfor %}
         cast(coalesce(handed_in.handover_count, 0) as bigint) as handed_over_count,
