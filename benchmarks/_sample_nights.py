@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from datetime import date
@@ -12,7 +11,7 @@ from ingestion.errors import PassbookError
 from ingestion.sample import SampleSpec, write_sample_bank
 from warehouse.bank import Bank
 from warehouse.build import _prepare, believable_partitions, open_candidate
-from warehouse.dbt_runs import DbtRuns
+from warehouse.dbt_runs import DbtRuns, ModelRun
 from warehouse.night import land_and_check
 from warehouse.settings import load_settings
 
@@ -35,10 +34,9 @@ def land_sample(
             raise SystemExit(f"the bank did not land: {error}") from error
 
 
-def model_seconds(runs: DbtRuns) -> dict[str, float]:
-    """Return how long each model of the last run took."""
-    told = json.loads(runs.run_results.read_text(encoding="utf-8"))["results"]
-    return {r["unique_id"].rsplit(".", 1)[-1]: r["execution_time"] for r in told}
+def model_seconds(models: Sequence[ModelRun]) -> dict[str, float]:
+    """Return how long each model took."""
+    return {m.name: (m.ended - m.began).total_seconds() for m in models}
 
 
 def run_until_identity(bank: Bank, database: Path, as_of: date) -> DbtRuns:

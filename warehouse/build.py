@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -150,8 +149,8 @@ def build(bank: Bank, business_date: date, rules: Rules | None = None) -> Built:
     base = bank.editions.folder(current.id) / DATABASE if current else None
     with open_candidate(bank, candidate.database) as connection:
         restated = write_restatements(connection, base)
-    tell_models(bank, runs, as_of.isoformat())
-    shutil.copy(runs.semantic_manifest, candidate.folder / METRICS)
+    tell_models(bank, runs.built, as_of.isoformat())
+    runs.write_metrics(candidate.folder / METRICS)
     return Built(
         candidate,
         as_of,

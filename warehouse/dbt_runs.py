@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ingestion.errors import BuildFailed, GateStopped
 from warehouse.bank import DBT_PROJECT, Bank
+from warehouse.editions import DATABASE
 
 if TYPE_CHECKING:
-    from dbt.cli.main import dbtRunner, dbtRunnerResult
+    from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
+    from dbt_common.events.base_types import EventMsg
 
+_LOG_BYTES = 10 * 1024 * 1024
+_UNTOLD = frozenset({"debug", "test"})
+# Parsing opens no database; of the file's name, dbt makes that of the database.
+_NO_CANDIDATE = json.dumps({"candidate_path": DATABASE})
 _SELECTIONS = {
     "before_identity": ["--select", "tag:before_identity", "+tag:before_identity"],
     "after_identity": ["--exclude", "tag:before_identity", "+tag:before_identity"],
 }
 
 
+@dataclass(frozen=True)
+class ModelRun:
+    """One model that a run has built: its table, the tables it read, and when.
+
+    It begins with being compiled; times are UTC.
+    """
+
+    name: str
+    table: str
+    read: tuple[str, ...]
+    began: datetime
+    ended: datetime
+
+
 class DbtRuns:
-    """The dbt runs of one candidate; the project is parsed once."""
+    """The dbt runs of one candidate; the project is parsed once.
+
+    What dbt parsed is kept in the data folder, and a later candidate parses those
+    files alone that have changed.
+    """
 
     def __init__(self, bank: Bank, database: Path, as_of: date) -> None:
         self._folder = bank.settings.home / "dbt"
@@ -37,22 +63,19 @@ class DbtRuns:
             }
         )
         self._as_of = as_of
-        self._parsed: dbtRunner | None = None
+        self._parsed: Manifest | None = None
+        self._built: list[ModelRun] = []
 
     @property
-    def semantic_manifest(self) -> Path:
-        """What dbt wrote of the project's metrics when it parsed it."""
-        return self._folder / "target" / "semantic_manifest.json"
+    def built(self) -> Sequence[ModelRun]:
+        """Every model that was built so far, in order."""
+        return tuple(self._built)
 
-    @property
-    def manifest(self) -> Path:
-        """What dbt wrote of the project when it parsed it: models, what they read."""
-        return self._folder / "target" / "manifest.json"
+    def write_metrics(self, path: Path) -> None:
+        """Write the project's metrics as dbt's semantic manifest."""
+        from dbt.contracts.graph.semantic_manifest import SemanticManifest
 
-    @property
-    def run_results(self) -> Path:
-        """What dbt wrote of its last run: each model and its time."""
-        return self._folder / "target" / "run_results.json"
+        SemanticManifest(self._project()).write_json_to_file(str(path))
 
     def seed(self) -> None:
         """Load the policies."""
@@ -64,7 +87,7 @@ class DbtRuns:
         Raises:
             BuildFailed: A model failed.
         """
-        self._hold(self._invoke(["run", *_SELECTIONS[part]]))
+        self._run(_SELECTIONS[part])
 
     def read_before_identity(self, seeds: Sequence[str]) -> list[str]:
         """Return those policies that a model before the identity step goes by."""
@@ -79,7 +102,16 @@ class DbtRuns:
         due = [f"{seed}+" for seed in seeds]
         models = self._models(*due)
         if models:
-            self._hold(self._invoke(["run", "--full-refresh", "--select", *models]))
+            self._run(["--full-refresh", "--select", *models])
+
+    def _run(self, selection: Sequence[str]) -> None:
+        done = self._invoke(["run", *selection])
+        self._hold(done)
+        results: Any = getattr(done.result, "results", None) or []
+        project = self._project()
+        known = {**project.sources, **project.nodes}
+        tables = {key: f"{n.schema}.{n.identifier}" for key, n in known.items()}
+        self._built += [_model_run(result, tables) for result in results]
 
     def test_policies(self, seeds: Sequence[str]) -> int:
         """Run the data tests of these policies alone; return how many there are.
@@ -122,7 +154,28 @@ class DbtRuns:
             )
         return len(tests)
 
+    def _project(self) -> Manifest:
+        """Return the parsed project.
+
+        It knows nothing of a candidate but what its file is called: with variables of
+        one night, nothing that was parsed before would do for the next.
+        """
+        if self._parsed is None:
+            parsed = self._dbt(["parse"], _NO_CANDIDATE)
+            self._hold(parsed)
+            self._parsed = cast("Manifest", parsed.result)
+        return self._parsed
+
     def _invoke(self, arguments: list[str]) -> dbtRunnerResult:
+        project = self._project()
+        try:
+            return self._dbt(arguments, self._variables, project)
+        finally:
+            _close_database()
+
+    def _dbt(
+        self, arguments: list[str], variables: str, project: Manifest | None = None
+    ) -> dbtRunnerResult:
         from dbt.cli.main import dbtRunner
 
         common = [
@@ -135,23 +188,19 @@ class DbtRuns:
             "--log-path",
             str(self._folder / "logs"),
             "--vars",
-            self._variables,
+            variables,
+            # The results are taken from memory.
+            "--no-write-json",
             "--no-send-anonymous-usage-stats",
             "--log-level",
             "none",
+            # `_log` writes it: dbt's own formats thousands of lines that it then drops.
             "--log-level-file",
-            "info",
+            "none",
             "--no-version-check",
         ]
-        if self._parsed is None:
-            self._parsed = dbtRunner()
-            parsed = self._parsed.invoke(["parse", *common])
-            self._hold(parsed)
-            self._parsed = dbtRunner(manifest=cast("Manifest", parsed.result))
-        try:
-            return self._parsed.invoke([*arguments, *common])
-        finally:
-            _close_database()
+        with _log(self._folder / "logs") as log:
+            return dbtRunner(project, callbacks=[log]).invoke([*arguments, *common])
 
     def _hold(self, result: dbtRunnerResult) -> None:
         if result.success:
@@ -166,6 +215,23 @@ class DbtRuns:
         )
 
 
+@contextmanager
+def _log(folder: Path) -> Iterator[Callable[[EventMsg], None]]:
+    """Give what writes dbt's weightier events to `dbt.log`; a full one is put by."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "dbt.log"
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    with path.open("a", encoding="utf-8") as stream:
+
+        def write(event: EventMsg) -> None:
+            info: Any = event.info
+            if info.level not in _UNTOLD:
+                stream.write(f"{info.ts.ToJsonString()} {info.level} {info.msg}\n")
+
+        yield write
+
+
 def _close_database() -> None:
     """Let go of the candidate, which dbt else keeps open until the process ends."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -173,6 +239,17 @@ def _close_database() -> None:
     if DuckDBConnectionManager._ENV is not None:
         DuckDBConnectionManager.env().close()
         DuckDBConnectionManager.close_all_connections()
+
+
+def _model_run(result: Any, tables: Mapping[str, str]) -> ModelRun:
+    node = result.node
+    return ModelRun(
+        node.name,
+        tables[node.unique_id],
+        tuple(tables[key] for key in node.depends_on_nodes if key in tables),
+        min(t.started_at for t in result.timing).replace(tzinfo=UTC),
+        max(t.completed_at for t in result.timing).replace(tzinfo=UTC),
+    )
 
 
 def _line(result: Any) -> str:

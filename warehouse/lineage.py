@@ -6,12 +6,10 @@ What cannot be delivered is logged; the step is as good without it.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from openlineage.client.event_v2 import (
     InputDataset,
@@ -36,7 +34,7 @@ from openlineage.client.uuid import generate_new_uuid
 from ingestion.contract import Feed
 from ingestion.extract import extract_folder
 from warehouse.bank import Bank
-from warehouse.dbt_runs import DbtRuns
+from warehouse.dbt_runs import ModelRun
 from warehouse.editions import DATABASE, Edition
 from warehouse.ledger import Outcome
 
@@ -68,37 +66,20 @@ def tell_landing(bank: Bank, feed: Feed, outcome: Outcome) -> None:
     _emit(bank, run.events())
 
 
-def tell_models(bank: Bank, runs: DbtRuns, business_date: str) -> None:
-    """Tell which tables each model of the last dbt run read, and what it wrote."""
-    manifest = json.loads(runs.manifest.read_text(encoding="utf-8"))
-    results = json.loads(runs.run_results.read_text(encoding="utf-8"))["results"]
-    _emit(bank, _model_events(manifest, results, business_date))
+def tell_models(bank: Bank, models: Sequence[ModelRun], business_date: str) -> None:
+    """Tell which tables each model read, and what it wrote."""
+    _emit(bank, _model_events(models, business_date))
 
 
-def _model_events(
-    manifest: dict[str, Any], results: Sequence[dict[str, Any]], business_date: str
-) -> Iterator[RunEvent]:
-    known = {**manifest["sources"], **manifest["nodes"]}
-    tables = {
-        key: f"{node['schema']}.{node.get('identifier') or node.get('alias')}"
-        for key, node in known.items()
-        if node.get("schema")
-    }
-    for result in results:
-        node = known[result["unique_id"]]
-        times = [t for t in result["timing"] if t["name"] == "execute"]
-        began, ended = (
-            datetime.fromisoformat(str(times[0][name]).replace("Z", "+00:00"))
-            for name in ("started_at", "completed_at")
-        )
-        read = [tables[key] for key in node["depends_on"]["nodes"] if key in tables]
+def _model_events(models: Sequence[ModelRun], business_date: str) -> Iterator[RunEvent]:
+    for model in models:
         yield from _Run(
-            f"dbt.{node['name']}",
+            f"dbt.{model.name}",
             business_date,
-            began,
-            ended,
-            inputs=[InputDataset(NAMESPACE, name) for name in read],
-            outputs=[OutputDataset(NAMESPACE, tables[result["unique_id"]])],
+            model.began,
+            model.ended,
+            inputs=[InputDataset(NAMESPACE, name) for name in model.read],
+            outputs=[OutputDataset(NAMESPACE, model.table)],
         ).events()
 
 

@@ -217,6 +217,7 @@ def test_every_model_and_landing_told_its_lineage(unbroken: Home) -> None:
     }
     assert "intermediate.int_customer_basics" in ended["dbt.customers"]
     assert "policy.tier_policy" in ended["dbt.int_tier_assessments"]
+    assert "raw.atm__transactions" in ended["dbt.stg_atm__transactions"]
     assert {"land.atm.transactions", "publish"} <= set(ended)
 
 
