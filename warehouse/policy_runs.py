@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -17,7 +18,7 @@ from ingestion.sessions import in_memory
 from warehouse.bank import DBT_PROJECT, Bank
 from warehouse.build import Built, build, open_candidate
 from warehouse.dbt_runs import DbtRuns
-from warehouse.editions import Candidate
+from warehouse.editions import DATABASE, Candidate
 
 SEEDS = DBT_PROJECT / "seeds"
 _COMPARED = (Path(__file__).with_name("sql") / "policy_preview.sql").read_text("utf-8")
@@ -36,6 +37,8 @@ def preview(bank: Bank, files: Sequence[Path]) -> list[dict[str, Any]]:
     as_of = date.fromisoformat(bank.editions.published().as_of)
     names = [_policy_of(file) for file in files]
     with bank.editions.writing():
+        if names:
+            _hold_sound(bank, files, names, as_of)
         built = build(bank, as_of)
         try:
             if names:
@@ -45,19 +48,34 @@ def preview(bank: Bank, files: Sequence[Path]) -> list[dict[str, Any]]:
             shutil.rmtree(built.candidate.folder)
 
 
+def _hold_sound(
+    bank: Bank, files: Sequence[Path], names: Sequence[str], as_of: date
+) -> None:
+    """Put policies to their own rules beside the others, before anything is built."""
+    spill = bank.settings.home / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=spill, prefix="policies-") as folder:
+        database = Path(folder) / DATABASE
+        runs = DbtRuns(bank, database, as_of)
+        early = runs.read_before_identity(names)
+        if early:
+            raise _not_to_be_tried(early)
+        runs.seed()
+        with open_candidate(bank, database) as connection:
+            for file in files:
+                _put_in_place(connection, file)
+        runs.test_policies(names)
+
+
 def _replace(
     bank: Bank, built: Built, files: Sequence[Path], names: Sequence[str]
 ) -> None:
     """Put policies into a candidate and compute anew what goes by them."""
     # A project that was run once is not run again: dbt loses its ephemeral models.
     runs = DbtRuns(bank, built.candidate.database, built.as_of)
-    early = runs.read_before_identity(names)
-    if early:
-        raise _not_to_be_tried(early)
     with open_candidate(bank, built.candidate.database) as connection:
         for file in files:
             _put_in_place(connection, file)
-    runs.test_policies(names)
     runs.run_after(names)
 
 
