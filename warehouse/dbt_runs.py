@@ -226,7 +226,8 @@ def _log(folder: Path) -> Iterator[Callable[[EventMsg], None]]:
 
         def write(event: EventMsg) -> None:
             info: Any = event.info
-            if info.level not in _UNTOLD:
+            # dbt keeps what it calls back until its next run.
+            if info.level not in _UNTOLD and not stream.closed:
                 stream.write(f"{info.ts.ToJsonString()} {info.level} {info.msg}\n")
 
         yield write

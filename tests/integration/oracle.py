@@ -29,7 +29,7 @@ import duckdb
 import pandas as pd
 import pyarrow.parquet as pq
 
-from ingestion.contract import load_contracts
+from ingestion.contract import Contract, load_contracts
 from tests.integration.bank_runs import PROJECT, Home, built_once
 from warehouse.bank import SHIPPED_CONTRACTS, Bank
 from warehouse.night import land_and_check
@@ -78,6 +78,7 @@ def months_between(earlier: date, later: date) -> int:
     return (later.year - earlier.year) * 12 + later.month - earlier.month
 
 
+@functools.cache
 def seed(name: str) -> Table:
     with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
@@ -117,10 +118,14 @@ class Lake:
 
 
 @functools.cache
+def _shipped() -> Mapping[str, Contract]:
+    return load_contracts(SHIPPED_CONTRACTS)
+
+
 def _columns_of(channel: str, feed: str) -> Row:
     """Return the columns of a feed without values: a bank need not send all of them."""
-    shipped = load_contracts(SHIPPED_CONTRACTS)[channel]
-    return {c.name: None for f in shipped.feeds if f.name == feed for c in f.columns}
+    feeds = _shipped()[channel].feeds
+    return {c.name: None for f in feeds if f.name == feed for c in f.columns}
 
 
 @dataclass(frozen=True)
@@ -307,13 +312,16 @@ class Oracle:
         ]
 
     def _payments(self) -> Table:
-        registers = self.lake.days(
-            "core_banking", "standing_orders", "standing_order_id"
-        )
+        registers = {
+            day: {_order(row) for row in rows}
+            for day, rows in self.lake.days(
+                "core_banking", "standing_orders", "standing_order_id"
+            ).items()
+        }
         rows = []
         for r in self.lake.events("online_banking", "payments", "payment_id"):
             standing = [day for day in registers if day <= r["business_date"]]
-            orders = {_order(o) for o in registers[max(standing)]} if standing else ()
+            orders = registers[max(standing)] if standing else set()
             is_ordered = r["activity_code"] == "transfer_out" and _order(r) in orders
             rows.append(
                 _seen(
@@ -821,11 +829,22 @@ class Oracle:
             found[row["customer_key"]].append(row)
         return found
 
+    @functools.cached_property
+    def first_day(self) -> date:
+        """The day of the bank's first interaction."""
+        return min(self.interactions["business_date"])
+
+    def last_seen(self, key: str) -> date | None:
+        """The day of a customer's last interaction within 120 days, None without."""
+        days = [r["business_date"] for r in self.timelines.get(key, [])]
+        last = max(days, default=None)
+        return last if last and (self.as_of - last).days < 120 else None
+
     def activity(self, key: str) -> Row:
         rows = self.timelines.get(key, [])
         ages = [(self.as_of - r["business_date"]).days for r in rows]
         recent = [r for r, age in zip(rows, ages, strict=True) if age < 120]
-        last = max((r["business_date"] for r in recent), default=None)
+        last = self.last_seen(key)
         last_30 = sum(age < 30 for age in ages)
         before = sum(30 <= age < 120 for age in ages)
         usual, score = self._usual(last_30, before)
@@ -856,8 +875,7 @@ class Oracle:
 
     def _usual(self, last_30: int, before: int) -> tuple[Fraction, float | None]:
         """What 30 days used to bring, and how far the last 30 are from an even rate."""
-        first = min(self.interactions["business_date"])
-        days = min((self.as_of - first).days - 29, 90)
+        days = min((self.as_of - self.first_day).days - 29, 90)
         if days < 30:
             return ZERO, None
         share = 30 / (30 + days)
@@ -873,6 +891,14 @@ class Oracle:
             and (self.as_of - contact["business_date"]).days >= REPEAT_DAYS
         )
 
+    @functools.cached_property
+    def cases_of(self) -> dict[str, Table]:
+        """Each customer's cases, as they were last told."""
+        found: dict[str, Table] = defaultdict(list)
+        for row in {r["case_id"]: r for r in self.cases}.values():
+            found[self.customer_of[row["record_id"]]].append(row)
+        return found
+
     def service(self, key: str) -> Row:
         rows = self.timelines.get(key, [])
         calls = _where(rows, activity_code={"call"})
@@ -883,8 +909,7 @@ class Oracle:
             for r in _where(rows, channel={"call_center", "email"})
             if r["satisfaction_score"] is not None
         ]
-        told = {r["case_id"]: r for r in self.cases}
-        cases = [r for r in told.values() if self.customer_of[r["record_id"]] == key]
+        cases = self.cases_of[key]
         solved = [not again(contact, contacts) for contact in judged]
         return {
             "call_count": len(calls),
@@ -947,8 +972,9 @@ class Oracle:
 
         transactions = _where(rows, kind_code={"transaction"})
         spent = exact(_total(_where(rows, direction_code={"debit"})))
+        last = self.last_seen(key)
         scores = {
-            "recency": score("recency", self.activity(key)["recency_days"]),
+            "recency": score("recency", (self.as_of - last).days if last else None),
             "frequency": score("frequency", max(len(transactions) - 1, 0)),
             "monetary": score("monetary", spent),
         }

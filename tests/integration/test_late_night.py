@@ -31,8 +31,8 @@ def extracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def straight(extracts: Path) -> Home:
     """A bank whose files all came in time and as they should be."""
     home = Home(extracts.parent / "straight", extracts, extracts.parent / "card.key")
-    for day in DAYS:
-        home.must("night", "--date", day)
+    home.must("night", "--date", DAYS[0])
+    home.must("backfill", "--from", DAYS[1], "--to", DAYS[2])
     return home
 
 
