@@ -1,6 +1,6 @@
 """What becomes of a bank to which a bad night happens: nothing lost, nothing half.
 
-    python benchmarks/faults.py [--scale small|full] [--json]
+    python benchmarks/faults.py [--scale small|full] [--only FAULT ...] [--json]
 
 Each fault is done to a sample bank for real, the night is run again, and the edition is
 held against that of a bank to which nothing happened: every table of mart, intermediate,
@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -68,6 +69,9 @@ class Bank:
     before: Home
     whole: Home
     night_seconds: float
+
+
+Fault = Callable[[Bank], Iterator[Survived]]
 
 
 def make_bank(folder: Path, customers: int) -> Bank:
@@ -282,20 +286,27 @@ def analyst(bank: Bank) -> Iterator[Survived]:
     yield Survived(what, READ_NIGHTS, tuple(losses))
 
 
-def measure(scale: str, folder: Path) -> list[Survived]:
-    """Do every fault; print a line for each as it ends."""
+LONG = ("kills", "sequences")
+REST: tuple[Fault, ...] = (
+    *(damaged_edition, corrupt_contract, damaged_partitions, memory, full_disk),
+    *(at_once, held_open, analyst),
+)
+FAULTS = (*(fault.__name__ for fault in REST), *LONG)
+# The small scale is for CI, whose other tests do the rest.
+DONE_AT = {"full": FAULTS, "small": LONG}
+
+
+def faults(scale: str) -> dict[str, Fault]:
+    """Return what can be done to a bank, by name."""
+    long = (partial(kills, scale=scale), partial(sequences, scale=scale))
+    return dict(zip(FAULTS, (*REST, *long), strict=True))
+
+
+def measure(scale: str, names: Iterable[str], folder: Path) -> list[Survived]:
+    """Do the faults of these names; print a line for each as it ends."""
     bank = make_bank(folder, CUSTOMERS[scale])
     done: list[Survived] = []
-    # The small scale is for CI, whose other tests do the rest.
-    rest = (
-        *(damaged_edition, corrupt_contract, damaged_partitions, memory, full_disk),
-        *(at_once, held_open, analyst),
-    )
-    for survived in chain(
-        *(fault(bank) for fault in rest if scale == "full"),
-        kills(bank, scale),
-        sequences(bank, scale),
-    ):
+    for survived in chain.from_iterable(faults(scale)[name](bank) for name in names):
         losses = "; ".join(survived.losses) or "nothing"
         kept = survived.times - len(survived.losses)
         print(f"{survived.fault}: {kept} of {survived.times} survived, lost {losses}")
@@ -308,10 +319,13 @@ def main() -> int:
     """Measure, print the table and, if asked, one JSON object as the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", choices=sorted(KILLS), default="full")
+    # The long ones take an hour each: two processes do them at once.
+    parser.add_argument("--only", nargs="+", metavar="FAULT", choices=FAULTS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    names = options.only or DONE_AT[options.scale]
     with tempfile.TemporaryDirectory() as folder:
-        done = measure(options.scale, Path(folder))
+        done = measure(options.scale, names, Path(folder))
     times = sum(s.times for s in done)
     kept = times - sum(len(s.losses) for s in done)
     report(
