@@ -47,27 +47,38 @@ touches as (
     where contacts.step_number >= steps.step_number
 ),
 
+-- Distinct keeps this join apart. Else the engine, which expects few contacts, pairs
+-- each opening with every contact on its product before it asks whose both are.
+owned as (
+    select distinct
+        openings.account_id,
+        openings.product_id,
+        openings.opened_date,
+        account_owners.customer_key
+    from openings
+    inner join account_owners on openings.account_id = account_owners.account_id
+),
+
 paths as (
     select
-        openings.account_id,
+        owned.account_id,
         touches.campaign_id,
         touches.contact_id,
         touches.contact_date,
         power(
             0.5,
-            {{ days_between('touches.contact_date', 'openings.opened_date') }}
+            {{ days_between('touches.contact_date', 'owned.opened_date') }}
             / terms.half_life_days
         ) as weight
-    from openings
-    inner join account_owners on openings.account_id = account_owners.account_id
+    from owned
     inner join touches
         on
-            account_owners.customer_key = touches.customer_key
-            and openings.product_id = touches.product_id
-            and openings.opened_date >= touches.contact_date
+            owned.customer_key = touches.customer_key
+            and owned.product_id = touches.product_id
+            and owned.opened_date >= touches.contact_date
     cross join terms
     where
-        {{ days_between('touches.contact_date', 'openings.opened_date') }}
+        {{ days_between('touches.contact_date', 'owned.opened_date') }}
         <= terms.attribution_days
 ),
 
