@@ -32,23 +32,47 @@ customer_months as (
     inner join months on known.first_month <= months.month_start
 ),
 
-holding_months as (
-    select distinct
+-- Most accounts are never closed: of those a customer has one since the first.
+holdings as (
+    select
         account_owners.customer_key,
-        months.month_start
+        accounts.opened_date,
+        accounts.closed_date
     from account_owners
     inner join accounts on account_owners.account_id = accounts.account_id
+),
+
+open_holdings as (
+    select
+        customer_key,
+        min(opened_date) as opened_date
+    from holdings
+    where closed_date is null
+    group by customer_key
+),
+
+closed_holding_months as (
+    select distinct
+        holdings.customer_key,
+        months.month_start
+    from holdings
     inner join months
         on
-            accounts.opened_date < {{ add_months('months.month_start', 1) }}
-            and coalesce(accounts.closed_date > months.month_start, true)
+            holdings.opened_date < {{ add_months('months.month_start', 1) }}
+            and holdings.closed_date > months.month_start
 ),
 
 running as (
     select
         customer_months.customer_key,
         customer_months.month_start,
-        holding_months.customer_key is not null as has_holdings,
+        (
+            closed_holding_months.customer_key is not null
+            or coalesce(
+                open_holdings.opened_date
+                < {{ add_months('customer_months.month_start', 1) }}, false
+            )
+        ) as has_holdings,
         coalesce(contributions.contribution_amount, 0) as contribution_amount,
         sum(coalesce(contributions.contribution_amount, 0)) over (
             partition by customer_months.customer_key
@@ -59,10 +83,12 @@ running as (
         on
             customer_months.customer_key = contributions.customer_key
             and customer_months.month_start = contributions.month_start
-    left join holding_months
+    left join open_holdings
+        on customer_months.customer_key = open_holdings.customer_key
+    left join closed_holding_months
         on
-            customer_months.customer_key = holding_months.customer_key
-            and customer_months.month_start = holding_months.month_start
+            customer_months.customer_key = closed_holding_months.customer_key
+            and customer_months.month_start = closed_holding_months.month_start
 ),
 
 -- Each month by the policy of its time, so that a new one does not rewrite history.
