@@ -1,14 +1,34 @@
+{#- The first day of which balances changed, as a literal. -#}
+{% macro changed_balances_from() -%}
+    {{- _day_of(
+        "select coalesce(min(business_date), date '9999-12-31') from "
+        ~ source('ops', 'changed_partitions')
+        ~ " where channel || '.' || feed = 'core_banking.balances'"
+    ) -}}
+{%- endmacro %}
+
+{#- The first day that int_latest_balances looks at: that, or all days where it has to look up
+    what stood before a balance that was told on a changed day. -#}
+{% macro latest_balances_from() -%}
+    {{- _day_of(
+        'select case when max(since_date) >= ' ~ changed_balances_from()
+        ~ " then date '0001-01-01' else " ~ changed_balances_from() ~ ' end from ' ~ this
+    ) -}}
+{%- endmacro %}
+
 {#- The balances that are told, and at what rate, as far as their accounts' days are computed
     again: from the first such month on, what stood on the day before it included, as the
-    month before has it; of `restated` accounts, all. -#}
-{% macro restated_balances(months, restated) -%}
+    month before has it; of `restated` accounts, from ever. -#}
+{% macro restated_balances(months, kind, restated) -%}
     {%- set columns = 'account_id, business_date, balance_amount, interest_rate' -%}
     select {{ columns }}
     from (
         {{ restated_where(
             ref('int_account_balances'),
+            kind,
             'account_id in (' ~ restated ~ ')',
-            day='business_date'
+            day='business_date',
+            from_ever=true
         ) }}
     ) as told
     {%- if is_incremental() %}

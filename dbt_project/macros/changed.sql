@@ -5,11 +5,17 @@
     {% if not is_incremental() %}
         select 1
     {% elif feed is none %}
+        -- Scans pass over what is older than the first of them.
         delete from {{ this }}
-        where (channel, feed, business_date) in (
-            select (channel, feed, business_date)
-            from {{ source('ops', 'changed_partitions') }}
-        )
+        where
+            business_date >= (
+                select min(business_date)
+                from {{ source('ops', 'changed_partitions') }}
+            )
+            and (channel, feed, business_date) in (
+                select (channel, feed, business_date)
+                from {{ source('ops', 'changed_partitions') }}
+            )
     {% else %}
         delete from {{ this }}
         where business_date in (
@@ -47,8 +53,20 @@
 
 {#- Months that have such a day. -#}
 {% macro changed_months() -%}
-    select {{ month_start('business_date') }}
+    select {{ month_start('business_date') }} as month_start
     from ({{ changed_days() }}) as changed_days
+{%- endmacro %}
+
+{#- The interactions of such months. Scans pass over what is older than the first of them. -#}
+{% macro interactions_of_changed_months() -%}
+    select * from {{ ref('interactions') }}
+    {%- if is_incremental() %}
+        where
+            business_date >= (
+                select min(first_days.month_start) from ({{ changed_months() }}) as first_days
+            )
+            and {{ month_start('business_date') }} in ({{ changed_months() }})
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Deletes the rows of days that are computed again. -#}

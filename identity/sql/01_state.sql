@@ -61,6 +61,13 @@ create table if not exists identity.record_keys (
     valid_to date
 );
 
+-- Of this run alone: which records have another customer than before it, or none.
+create or replace table identity.moved_records (
+    record_id varchar not null,
+    earlier_key varchar,
+    customer_key varchar
+);
+
 create table if not exists identity.customer_keys (
     customer_key varchar not null,
     key_number bigint not null,

@@ -146,6 +146,7 @@ select
     key_scope.component as customer_component,
     keyed.customer_key,
     key_scope.link_rule_code,
+    key_scope.earlier_key,
     key_scope.is_gone,
     key_scope.earlier_key is distinct from keyed.customer_key as is_rekeyed
 from key_scope
@@ -164,6 +165,7 @@ where
 create or replace temp view rekeyed as
 select
     record_id,
+    earlier_key,
     customer_key
 from rewritten
 where is_rekeyed;
@@ -188,11 +190,14 @@ select
 from rekeyed
 where customer_key is not null;
 
+insert into identity.moved_records by name
+from rekeyed;
+
 delete from identity.records
 where record_id in (select record_id from rewritten);
 
 insert into identity.records by name
-select * exclude (is_gone, is_rekeyed) from rewritten
+select * exclude (earlier_key, is_gone, is_rekeyed) from rewritten
 where not is_gone
 order by customer_key, record_id;
 

@@ -36,6 +36,7 @@ from tests.integration.oracle_history import days_allowed
 
 ZONE = "Asia/Shanghai"
 SOON = 20
+REPLY = timedelta(days=30)
 MISSING_DAYS = 3
 
 
@@ -84,7 +85,7 @@ class Served:
                 later = [
                     a["occurred_at"] - r["occurred_at"]
                     for a in answers[r["record_id"]]
-                    if a["occurred_at"] > r["occurred_at"]
+                    if timedelta() < a["occurred_at"] - r["occurred_at"] <= REPLY
                 ]
                 r["wait_seconds"] = int(min(later).total_seconds()) if later else None
             r["talk"] = r["duration_seconds"] or None

@@ -208,3 +208,4 @@ account_contributions as (
 )
 
 select * from account_contributions
+order by month_start

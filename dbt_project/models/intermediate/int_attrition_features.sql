@@ -117,3 +117,4 @@ attrition_features as (
 )
 
 select * from attrition_features
+order by month_start

@@ -17,7 +17,7 @@ with accounts as (
 ),
 
 balances as (
-    {{ restated_balances(this, restated('account')) }}
+    {{ restated_balances(this, 'account', restated('account')) }}
 ),
 
 periods as (
@@ -117,3 +117,4 @@ balance_months as (
 )
 
 select * from balance_months
+order by month_start

@@ -4,8 +4,10 @@ with record_months as (
 ),
 
 recent_days as (
-    select * from {{ ref('int_record_days') }}
-    where business_date > {{ as_of() }} - interval 120 day
+    select * from {{ ref('int_customer_days') }}
+    where
+        business_date > {{ as_of() }} - interval 120 day
+        and customer_key is not null
 ),
 
 -- The bank's own history may be shorter than the baseline.
@@ -14,7 +16,7 @@ bounds as (
         least(
             {{ days_between('min(business_date)', as_of()) }} - 29, 90
         ) as baseline_days
-    from {{ ref('int_record_days') }}
+    from {{ ref('int_customer_days') }}
 ),
 
 customer_months as (
@@ -100,23 +102,17 @@ category_ranks as (
 
 recent as (
     select
-        bridge.customer_key,
-        max(recent_days.business_date) as last_interaction_date,
-        coalesce(
-            sum(recent_days.interaction_count) filter (
-                where recent_days.business_date > {{ as_of() }} - interval 30 day
-            ), 0
-        ) as last_30_days_count,
-        coalesce(
-            sum(recent_days.interaction_count) filter (
-                where recent_days.business_date <= {{ as_of() }} - interval 30 day
-            ), 0
-        ) as baseline_count,
-        sum(recent_days.evening_count)
-        / cast(sum(recent_days.interaction_count) as double) as evening_ratio
+        customer_key,
+        max(business_date) as last_interaction_date,
+        {{ number_of(
+            'interaction_count', 'business_date > ' ~ as_of() ~ ' - interval 30 day'
+        ) }} as last_30_days_count,
+        {{ number_of(
+            'interaction_count', 'business_date <= ' ~ as_of() ~ ' - interval 30 day'
+        ) }} as baseline_count,
+        sum(evening_count) / cast(sum(interaction_count) as double) as evening_ratio
     from recent_days
-    inner join bridge on recent_days.record_id = bridge.record_id
-    group by bridge.customer_key
+    group by customer_key
 ),
 
 -- Had nothing changed, each interaction of both times would lie in the recent one by

@@ -50,3 +50,4 @@ customer_channel_months as (
 )
 
 select * from customer_channel_months
+order by month_start

@@ -1,11 +1,11 @@
 -- One row per customer and business date with an interaction, by branch and tier of the
 -- day: what it brought. The interactions of nobody are a customer without a key.
-{%- set flows = placed_flows() %}
+{%- set flows = placed_flows() + ['evening_count'] %}
 {{
     config(
         materialized='incremental',
         incremental_strategy='append',
-        pre_hook="{{ forget_restated('placement', day='business_date') }}"
+        pre_hook="{{ forget_restated('placement', 'business_date', changed_from()) }}"
     )
 }}
 
@@ -13,7 +13,9 @@
 -- depends_on: {{ ref('placement_fingerprints') }}
 
 with record_days as (
-    {{ restated_records(ref('int_record_days'), 'placement', day='business_date') }}
+    {{ restated_records(
+        ref('int_record_days'), 'placement', 'business_date', changed_from()
+    ) }}
 ),
 
 bridge as (
@@ -59,3 +61,4 @@ customer_days as (
 )
 
 select * from customer_days
+order by business_date

@@ -75,3 +75,4 @@ customer_months as (
 )
 
 select * from customer_months
+order by month_start

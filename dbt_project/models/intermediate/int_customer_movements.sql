@@ -10,7 +10,8 @@
     select accounts.account_id
     from {{ ref('int_accounts') }} as accounts
     where
-        accounts.account_id not in (
+        'nobody' in ({{ restated('placement') }})
+        and accounts.account_id not in (
             select owners.account_id from {{ ref('int_account_owners') }} as owners
         )
 {%- endset %}
@@ -42,7 +43,9 @@ account_owners as (
 ),
 
 balances as (
-    {{ restated_balances(ref('int_balance_months'), restated_accounts) }}
+    {{ restated_balances(
+        ref('int_balance_months'), 'placement', restated_accounts
+    ) }}
 ),
 
 balance_periods as (
@@ -216,3 +219,4 @@ customer_movements as (
 )
 
 select * from customer_movements
+order by business_date

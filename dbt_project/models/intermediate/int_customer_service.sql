@@ -1,6 +1,6 @@
 -- One row per customer who called or wrote, or has a case: how the bank served them.
-with interactions as (
-    select * from {{ ref('interactions') }}
+with record_months as (
+    select * from {{ ref('int_record_months') }}
     where channel in ('call_center', 'email')
 ),
 
@@ -21,22 +21,27 @@ bridge as (
 contacts as (
     select
         bridge.customer_key,
-        interactions.activity_code,
-        interactions.satisfaction_score,
-        interactions.occurred_at
-    from interactions
-    inner join bridge on interactions.record_id = bridge.record_id
+        record_months.activity_code,
+        record_months.interaction_count,
+        record_months.satisfaction_score,
+        record_months.satisfaction_answer_count,
+        record_months.last_occurred_at
+    from record_months
+    inner join bridge on record_months.record_id = bridge.record_id
 ),
 
 contact_figures as (
     select
         customer_key,
-        count(*) filter (where activity_code = 'call') as call_count,
-        count(*) filter (where activity_code in ('message_in', 'message_out'))
-            as message_count,
-        avg(satisfaction_score) as satisfaction_average,
-        count(satisfaction_score) as satisfaction_answer_count,
-        max({{ local_date('occurred_at') }}) as last_contact_date
+        {{ number_of('interaction_count', "activity_code = 'call'") }} as call_count,
+        {{ number_of(
+            'interaction_count', "activity_code in ('message_in', 'message_out')"
+        ) }} as message_count,
+        cast(sum(satisfaction_score) as double)
+        / nullif(cast(sum(satisfaction_answer_count) as double), 0)
+            as satisfaction_average,
+        cast(sum(satisfaction_answer_count) as bigint) as satisfaction_answer_count,
+        {{ local_date('max(last_occurred_at)') }} as last_contact_date
     from contacts
     group by customer_key
 ),

@@ -4,15 +4,15 @@ with bridge as (
     where customer_key is not null
 ),
 
-record_months as (
-    select * from {{ ref('int_record_months') }}
+records_seen as (
+    select * from {{ ref('int_records_seen') }}
 ),
 
 first_months as (
     select
         record_id,
         min(month_start) as first_month
-    from record_months
+    from records_seen
     group by record_id
 ),
 

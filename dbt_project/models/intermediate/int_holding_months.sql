@@ -111,3 +111,4 @@ holding_months as (
 )
 
 select * from holding_months
+order by month_start

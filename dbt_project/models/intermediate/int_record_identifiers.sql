@@ -17,8 +17,8 @@ account_holders as (
     select * from {{ ref('stg_core_banking__account_holders') }}
 ),
 
-interactions as (
-    select * from {{ ref('interactions') }}
+records_seen as (
+    select * from {{ ref('int_records_seen') }}
 ),
 
 -- An account is not a person: it stands for the first of its owners.
@@ -39,7 +39,7 @@ contacts as (
     select distinct
         record_id,
         split_part(record_id, ':', 1) as identifier_kind
-    from interactions
+    from records_seen
     where record_id like 'phone:%' or record_id like 'email:%'
 ),
 

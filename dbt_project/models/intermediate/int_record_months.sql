@@ -11,10 +11,7 @@
 -- depends_on: {{ ref('int_exchange_rates') }}
 
 with interactions as (
-    select * from {{ ref('interactions') }}
-    {% if is_incremental() %}
-        where {{ month_start('business_date') }} in ({{ changed_months() }})
-    {% endif %}
+    {{ interactions_of_changed_months() }}
 ),
 
 exchange_days as (
@@ -44,7 +41,8 @@ record_months as (
             as cost_to_serve_amount,
         cast(coalesce(sum(interactions.satisfaction_score), 0) as bigint)
             as satisfaction_score,
-        count(interactions.satisfaction_score) as satisfaction_answer_count
+        count(interactions.satisfaction_score) as satisfaction_answer_count,
+        max(interactions.occurred_at) as last_occurred_at
     from interactions
     left join exchange_days
         on

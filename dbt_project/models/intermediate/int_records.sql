@@ -10,8 +10,8 @@ persons as (
     select * from {{ ref('int_person_records') }}
 ),
 
-interactions as (
-    select * from {{ ref('interactions') }}
+records_seen as (
+    select * from {{ ref('int_records_seen') }}
 ),
 
 logins as (
@@ -36,7 +36,7 @@ seen as (
     select
         record_id,
         null as fingerprint
-    from interactions
+    from records_seen
     union all
     select
         record_id,

@@ -52,8 +52,15 @@ cash as (
     cross join terms
     inner join bridge on record_days.record_id = bridge.record_id
     where
-        {{ days_between('record_days.business_date', as_of()) }}
-        < terms.cash_days + terms.baseline_days
+        record_days.business_date > (
+            select
+                cast(
+                    {{ as_of() }}
+                    - (window_terms.cash_days + window_terms.baseline_days)
+                    * interval 1 day as date
+                )
+            from terms as window_terms
+        )
         and record_days.cash_withdrawal_amount > 0
     group by bridge.customer_key
 ),

@@ -2,12 +2,8 @@
 -- on.
 {%- set flows = placed_flows() %}
 {%- set stocks = placed_stocks() %}
-with customer_days as (
-    select * from {{ ref('int_customer_days') }}
-),
-
-movements as (
-    select * from {{ ref('int_customer_movements') }}
+with branch_days as (
+    select * from {{ ref('int_branch_days') }}
 ),
 
 account_balances as (
@@ -18,39 +14,11 @@ cases_log as (
     select * from {{ ref('int_cases_log') }}
 ),
 
--- Flows: what a day brought.
-daily_flows as (
-    select
-        business_date,
-        branch_id,
-        tier,
-        count(customer_key) as active_customer_count,
-    {%- for flow in flows %}
-        sum({{ flow }}) as {{ flow }}
-        {{- "," if not loop.last }}
-    {%- endfor %}
-    from customer_days
-    group by business_date, branch_id, tier
-),
-
--- Stocks: what stands at the end of a day.
-daily_movements as (
-    select
-        business_date,
-        branch_id,
-        tier,
-    {%- for stock in stocks %}
-        sum({{ stock }}) as {{ stock }}
-        {{- "," if not loop.last }}
-    {%- endfor %}
-    from movements
-    group by business_date, branch_id, tier
-),
-
 bounds as (
     select min(business_date) as first_date
     from (
-        select business_date from daily_flows
+        select business_date from branch_days
+        where interaction_count > 0
         union all
         select business_date from account_balances
         union all
@@ -65,31 +33,26 @@ days as (
 -- What moved before the first day, such as the first of its month, stands on it.
 stock_days as (
     select
-        greatest(daily_movements.business_date, bounds.first_date) as business_date,
-        daily_movements.branch_id,
-        daily_movements.tier,
+        greatest(branch_days.business_date, bounds.first_date) as business_date,
+        branch_days.branch_id,
+        branch_days.tier,
     {%- for stock in stocks %}
-        sum(daily_movements.{{ stock }}) as {{ stock }}
+        sum(branch_days.{{ stock }}) as {{ stock }}
         {{- "," if not loop.last }}
     {%- endfor %}
-    from daily_movements
+    from branch_days
     cross join bounds
     group by
-        greatest(daily_movements.business_date, bounds.first_date),
-        daily_movements.branch_id,
-        daily_movements.tier
+        greatest(branch_days.business_date, bounds.first_date),
+        branch_days.branch_id,
+        branch_days.tier
 ),
 
 groups as (
-    select
+    select distinct
         branch_id,
         tier
-    from daily_flows
-    union
-    select
-        branch_id,
-        tier
-    from stock_days
+    from branch_days
 ),
 
 filled as (
@@ -97,9 +60,9 @@ filled as (
         days.on_date as business_date,
         groups.branch_id,
         groups.tier,
-        coalesce(daily_flows.active_customer_count, 0) as active_customer_count,
+        coalesce(branch_days.active_customer_count, 0) as active_customer_count,
         {%- for flow in flows %}
-            coalesce(daily_flows.{{ flow }}, 0) as {{ flow }},
+            coalesce(branch_days.{{ flow }}, 0) as {{ flow }},
         {%- endfor %}
     {%- for stock in stocks %}
         sum(coalesce(stock_days.{{ stock }}, 0)) over (
@@ -110,11 +73,11 @@ filled as (
     {%- endfor %}
     from days
     cross join groups
-    left join daily_flows
+    left join branch_days
         on
-            days.on_date = daily_flows.business_date
-            and groups.branch_id = daily_flows.branch_id
-            and groups.tier = daily_flows.tier
+            days.on_date = branch_days.business_date
+            and groups.branch_id = branch_days.branch_id
+            and groups.tier = branch_days.tier
     left join stock_days
         on
             days.on_date = stock_days.business_date

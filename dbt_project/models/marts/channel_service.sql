@@ -1,6 +1,21 @@
 -- One row per channel and business date with any interaction.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ forget_from('business_date', contacts_earliest()) }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('customer_fingerprints') }}
+
 with record_days as (
     select * from {{ ref('int_record_days') }}
+    {% if is_incremental() %}
+        where business_date >= {{ contacts_earliest() }}
+    {% endif %}
 ),
 
 nobodies as (
@@ -11,6 +26,9 @@ nobodies as (
 
 service_contacts as (
     select * from {{ ref('service_contacts') }}
+    {% if is_incremental() %}
+        where business_date >= {{ contacts_earliest() }}
+    {% endif %}
 ),
 
 -- Of times the middle and the tail: a mean says nothing of those who waited long.

@@ -133,3 +133,4 @@ customer_contribution_monthly as (
 )
 
 select * from customer_contribution_monthly
+order by month_start

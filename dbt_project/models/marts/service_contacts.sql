@@ -1,7 +1,18 @@
 -- One row per contact that came in: a call or a message.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ forget_contacts() }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('customer_fingerprints') }}
+
 with messages_and_calls as (
-    select * from {{ ref('interactions') }}
-    where activity_code in ('call', 'message_in', 'message_out')
+    {{ contact_interactions() }}
 ),
 
 bridge as (
@@ -10,19 +21,49 @@ bridge as (
 ),
 
 policy as (
-    select cast({{ service_term('repeat_days') }} as integer) as repeat_days
+    select
+        cast({{ service_term('repeat_days') }} as integer) as repeat_days,
+        cast({{ service_term('reply_days') }} as integer) as reply_days
 ),
 
--- The bank's next message to the same address is the answer.
-answered as (
+-- The Date of a mail is what its sender says. Where the bank got it on another day, it
+-- came on that.
+timed as (
     select
         *,
-        min(case when activity_code = 'message_out' then occurred_at end) over (
-            partition by record_id
-            order by occurred_at, interaction_id
-            rows between 1 following and unbounded following
-        ) as answered_at
+        case
+            when
+                {{ local_date('occurred_at') }} between business_date - interval 1 day
+                and business_date + interval 1 day
+                then occurred_at
+            else cast(business_date as timestamp)
+        end as came_at
     from messages_and_calls
+),
+
+-- The bank's next message to the same address is the answer, if it comes in time.
+written_back as (
+    select
+        *,
+        min(case when activity_code = 'message_out' then came_at end) over (
+            partition by record_id
+            order by came_at, interaction_id
+            rows between 1 following and unbounded following
+        ) as written_at
+    from timed
+),
+
+answered as (
+    select
+        written_back.*,
+        case
+            when
+                written_back.written_at
+                <= written_back.came_at + policy.reply_days * interval 1 day
+                then written_back.written_at
+        end as answered_at
+    from written_back
+    cross join policy
 ),
 
 known as (
@@ -31,7 +72,7 @@ known as (
         bridge.customer_key,
         bridge.customer_key is not null and answered.category_code is not null
             as is_followed,
-        {{ seconds_between('answered.occurred_at', 'answered.answered_at') }}
+        {{ seconds_between('answered.came_at', 'answered.answered_at') }}
             as answer_seconds
     from answered
     left join bridge on answered.record_id = bridge.record_id
@@ -41,13 +82,13 @@ known as (
 followed as (
     select
         *,
-        lead(occurred_at) over (
+        lead(came_at) over (
             partition by customer_key, category_code
-            order by occurred_at, interaction_id
+            order by came_at, interaction_id
         ) as next_contact_at,
-        lag(occurred_at) over (
+        lag(came_at) over (
             partition by customer_key, category_code
-            order by occurred_at, interaction_id
+            order by came_at, interaction_id
         ) as contact_before_at
     from known
 ),
@@ -75,7 +116,7 @@ service_contacts as (
         case
             when followed.is_followed
                 then coalesce(
-                    followed.occurred_at
+                    followed.came_at
                     <= followed.contact_before_at + policy.repeat_days * interval 1 day,
                     false
                 )
@@ -89,7 +130,7 @@ service_contacts as (
                 >= policy.repeat_days
                 then coalesce(
                     followed.next_contact_at
-                    > followed.occurred_at + policy.repeat_days * interval 1 day,
+                    > followed.came_at + policy.repeat_days * interval 1 day,
                     true
                 )
         end as is_resolved_at_first_contact
@@ -98,4 +139,5 @@ service_contacts as (
 )
 
 select * from service_contacts
+where {{ is_contact_restated() }}
 order by business_date, interaction_id

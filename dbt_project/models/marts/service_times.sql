@@ -1,8 +1,23 @@
 -- One row per channel, business date, kind of time and band with a contact: counts add
 -- up over days, as percentiles do not.
 {%- set times = {'wait': 'wait_seconds', 'handling': 'duration_seconds'} %}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ forget_from('business_date', contacts_earliest()) }}"
+    )
+}}
+
+-- depends_on: {{ ref('restated_from') }}
+-- depends_on: {{ ref('customer_fingerprints') }}
+
 with service_contacts as (
     select * from {{ ref('service_contacts') }}
+    {% if is_incremental() %}
+        where business_date >= {{ contacts_earliest() }}
+    {% endif %}
 ),
 
 bands as (

@@ -1,12 +1,12 @@
--- One row per customer: a fingerprint of its records, of the accounts that it owns and
--- of the basics that its months tell, and whether that is other than the base's.
+-- One row per customer: fingerprints of what its months are computed from, and since
+-- when that is other than the base's. Nobody is a customer, too, with what is nobody's.
 {{
     config(
         materialized='incremental',
         incremental_strategy='delete+insert',
         on_schema_change='fail',
         unique_key='customer_key',
-        post_hook="{{ forget_gone() }}"
+        post_hook="{{ forget_gone('first_month') }}"
     )
 }}
 
@@ -14,9 +14,20 @@ with known as (
     select * from {{ ref('int_customers_known') }}
 ),
 
-bridge as (
-    select * from {{ source('identity', 'customer_identity') }}
-    where customer_key is not null
+moved_records as (
+    select * from {{ source('identity', 'moved_records') }}
+),
+
+records_seen as (
+    select * from {{ ref('int_records_seen') }}
+),
+
+cases_log as (
+    select * from {{ ref('int_cases_log') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
 ),
 
 account_owners as (
@@ -31,49 +42,130 @@ basics as (
     select * from {{ ref('int_customer_basics') }}
 ),
 
-records as (
+everyone as (
     select
         customer_key,
-        bit_xor({{ fingerprint(['record_id']) }}) as fingerprint
-    from bridge
-    group by customer_key
+        first_month
+    from known
+    union all
+    select
+        'nobody' as customer_key,
+        date '0001-01-01' as first_month
 ),
 
+owners as (
+    select
+        account_id,
+        customer_key,
+        owner_share_ratio
+    from account_owners
+    union all
+    select
+        account_id,
+        'nobody' as customer_key,
+        1.0 as owner_share_ratio
+    from accounts
+    where account_id not in (select account_owners.account_id from account_owners)
+),
+
+-- An account that is new comes with its own first month.
 holdings as (
     select
-        account_owners.customer_key,
-        bit_xor(
-            {{ fingerprint([
-                'account_owners.account_id',
-                'account_owners.owner_share_ratio',
-                'account_fingerprints.fingerprint',
-            ]) }}
-        ) as fingerprint
-    from account_owners
+        owners.customer_key,
+        bit_xor({{ fingerprint(['owners.account_id', 'owners.owner_share_ratio']) }})
+            as fingerprint,
+        coalesce(
+            bit_xor(
+                {{ fingerprint(['owners.account_id', 'owners.owner_share_ratio']) }}
+            ) filter (where account_fingerprints.change_code is distinct from 'new'), 0
+        ) as earlier_fingerprint,
+        min(account_fingerprints.since_month) as since_month
+    from owners
     left join account_fingerprints
-        on account_owners.account_id = account_fingerprints.account_id
-    group by account_owners.customer_key
+        on owners.account_id = account_fingerprints.account_id
+    group by owners.customer_key
+),
+
+-- What a record that moves takes along begins with what it told first.
+told_months as (
+    select
+        record_id,
+        month_start
+    from records_seen
+    where record_id in (select moved_records.record_id from moved_records)
+    union all
+    select
+        record_id,
+        {{ month_start('business_date') }} as month_start
+    from cases_log
+    where record_id in (select moved_records.record_id from moved_records)
+),
+
+move_months as (
+    select
+        record_id,
+        min(month_start) as since_month
+    from told_months
+    group by record_id
+),
+
+moves as (
+    select
+        coalesce(moved_records.customer_key, 'nobody') as customer_key,
+        move_months.since_month
+    from moved_records
+    left join move_months on moved_records.record_id = move_months.record_id
+    union all
+    select
+        coalesce(moved_records.earlier_key, 'nobody') as customer_key,
+        move_months.since_month
+    from moved_records
+    left join move_months on moved_records.record_id = move_months.record_id
+),
+
+moved as (
+    select
+        customer_key,
+        min(since_month) as since_month
+    from moves
+    group by customer_key
 ),
 
 fingerprints as (
     select
-        known.customer_key,
+        everyone.customer_key,
+        everyone.first_month,
         {{ fingerprint([
-            'known.first_month',
-            'records.fingerprint',
-            'holdings.fingerprint',
-            'basics.birth_date',
-            'basics.risk_level_code',
-            'basics.risk_assessed_date',
-        ]) }} as fingerprint
-    from known
-    left join records on known.customer_key = records.customer_key
-    left join holdings on known.customer_key = holdings.customer_key
-    left join basics on known.customer_key = basics.customer_key
+            'basics.birth_date', 'basics.risk_level_code', 'basics.risk_assessed_date'
+        ]) }} as basics_fingerprint,
+        coalesce(holdings.fingerprint, 0) as holdings_fingerprint,
+        coalesce(holdings.earlier_fingerprint, 0) as earlier_holdings_fingerprint,
+        least(holdings.since_month, moved.since_month) as since_month
+    from everyone
+    left join holdings on everyone.customer_key = holdings.customer_key
+    left join basics on everyone.customer_key = basics.customer_key
+    left join moved on everyone.customer_key = moved.customer_key
 ),
 
 customer_fingerprints as (
-    {{ against_base('fingerprints', 'customer_key') }}
+    {{ against_base(
+        'fingerprints',
+        'customer_key',
+        ['first_month', 'basics_fingerprint', 'holdings_fingerprint'],
+        since="case
+            when
+                now.earlier_holdings_fingerprint <> coalesce(base.holdings_fingerprint, 0)
+                or (
+                    base.customer_key is not null
+                    and now.basics_fingerprint is distinct from base.basics_fingerprint
+                )
+                then date '0001-01-01'
+            when now.first_month is distinct from base.first_month
+                then least(now.first_month, base.first_month, now.since_month)
+            else now.since_month
+        end",
+        is_changed='now.since_month is not null'
+    ) }}
 )
 
 select * from customer_fingerprints

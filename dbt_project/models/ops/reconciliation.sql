@@ -84,6 +84,7 @@ loaded as (
         business_date,
         count(*) as loaded_rows
     from interactions
+    where business_date >= (select min(due.business_date) from due)
     group by channel, feed, business_date
     union all
     select

@@ -1,6 +1,6 @@
--- One row per build: the first month of which everything is computed again. Months
--- before it stand as the base has them, but for accounts and customers whose own facts
--- are others now.
+-- One row per build: the first day that changed, and with its month the first one of
+-- which everything is computed again. What is before stands as the base has it, but for
+-- accounts and customers whose own facts are others now.
 with build as (
     select * from {{ source('ops', 'build') }}
 ),
@@ -15,37 +15,41 @@ changed_balances as (
     where channel || '.' || feed = 'core_banking.balances'
 ),
 
-signal_terms as (
-    select * from {{ ref('signal_terms') }}
+-- Signals and service go by the terms of today, also for the past.
+terms as (
+    select valid_from from {{ ref('signal_terms') }}
+    union all
+    select valid_from from {{ ref('service_terms') }}
 ),
 
-months as (
-    -- The month that was running when the base was built.
-    select {{ month_start('least(base_as_of_date, as_of_date)') }} as from_month
+days as (
+    -- The day on which the base was built, and with it the month that was running.
+    select least(base_as_of_date, as_of_date) as from_date
     from build
     union all
-    select {{ month_start('business_date') }} as from_month
+    select business_date as from_date
     from changed_days
     union all
     -- An account's first balance also holds for a week before it.
-    select {{ month_start('business_date - interval 7 day') }} as from_month
+    select cast(business_date - interval 7 day as date) as from_date
     from changed_balances
     union all
-    -- Signals go by the terms of today, also for the past.
-    select date '0001-01-01' as from_month
-    from signal_terms
+    select date '0001-01-01' as from_date
+    from terms
     inner join build
         on
             (
-                signal_terms.valid_from > build.base_as_of_date
-                and signal_terms.valid_from <= build.as_of_date
+                terms.valid_from > build.base_as_of_date
+                and terms.valid_from <= build.as_of_date
             )
             or build.base_as_of_date is null
 ),
 
 restated_from as (
-    select min(from_month) as from_month
-    from months
+    select
+        min(from_date) as from_date,
+        {{ month_start('min(from_date)') }} as from_month
+    from days
 )
 
 select * from restated_from
