@@ -276,3 +276,30 @@ def test_no_record_is_lost_or_doubled(bank: Warehouse) -> None:
         living = bank.living()
         assert {k for k in bank.keys().values() if k} == living
         assert {k for k in bank.redirects().values() if k} <= living
+
+
+def test_every_record_that_moves_is_told_with_both_customers(bank: Warehouse) -> None:
+    chance = random.Random(5)
+    before: dict[str, str | None] = {}
+    moves = 0
+    for on in (FIRST, SECOND, THIRD):
+        people = [
+            core(str(n), national_id=f"N{chance.randrange(25)}", phone=f"+{n % 9}")
+            for n in range(chance.randrange(20, 40))
+        ]
+        bank.run(*people, *(contact("phone", f"+{n}") for n in range(12)), on=on)
+        after = bank.keys()
+        due = {
+            (record, before.get(record), after.get(record))
+            for record in {*before, *after}
+            if before.get(record) != after.get(record)
+        }
+        told = bank.rows(
+            "select record_id, earlier_key, customer_key from identity.moved_records"
+        )
+        assert len(told) == len(due)
+        assert set(told) == due
+        before, moves = after, moves + len(due)
+    assert moves > len(before)
+    bank.run(*people, *(contact("phone", f"+{n}") for n in range(12)), on=THIRD)
+    assert bank.rows("from identity.moved_records") == []
