@@ -235,6 +235,34 @@ def full_disk(bank: Bank) -> Iterator[Survived]:
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def jumping_clock(bank: Bank) -> Iterator[Survived]:
+    """Let the wall clock jump in the middle of a night; nothing without a C compiler."""
+    library = bank.folder / "jumping_clock.so"
+    source = Path(__file__).with_name("_jumping_clock.c")
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return
+    compile_it = [compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"]
+    subprocess.run(compile_it, check=True)
+    after = bank.whole.copied(bank.folder / "after_the_whole")
+    timed_night(after, bank.days[2])
+    losses: list[str] = []
+    jumps = {"a_day_back": -86_400, "a_week_on": 604_800}
+    for name, seconds in jumps.items():
+        home = bank.before.copied(bank.folder / f"clock_{name}")
+        variables = (
+            ("LD_PRELOAD", str(library)),
+            ("CLOCK_JUMP", str(seconds)),
+            ("CLOCK_AFTER", str(int(bank.night_seconds / 2))),
+        )
+        losses += recovered(bank, replace(home, variables=variables))
+        # What was written at another time is built on by the night that follows.
+        timed_night(home, bank.days[2])
+        losses += lost(after, home)
+    fault = "the clock jumps a day back, or a week on, in the middle of a night"
+    yield Survived(fault, len(jumps), tuple(losses))
+
+
 def held_open(bank: Bank) -> Iterator[Survived]:
     """Have somebody hold the current edition open, as a reader and as a writer would."""
     home = bank.before.copied(bank.folder / "held_by_a_reader")
@@ -289,7 +317,7 @@ def analyst(bank: Bank) -> Iterator[Survived]:
 LONG = ("kills", "sequences")
 REST: tuple[Fault, ...] = (
     *(damaged_edition, corrupt_contract, damaged_partitions, memory, full_disk),
-    *(at_once, held_open, analyst),
+    *(at_once, held_open, jumping_clock, analyst),
 )
 FAULTS = (*(fault.__name__ for fault in REST), *LONG)
 # The small scale is for CI, whose other tests do the rest.
