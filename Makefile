@@ -37,8 +37,8 @@ run: setup ## Make a sample bank, run three nights in Airflow, show its tiers
 		sum(trailing_contribution_amount) as contribution, currency_code \
 		from mart.customers group by all order by contribution desc"
 	@echo
-	@echo "Ask it anything:  $(BIN)/passbook sql \"select channel, business_date, contact_count, \
-		abandonment_ratio, cost_to_serve_amount from mart.channel_service\""
+	@echo "Ask it anything:  $(BIN)/passbook sql \"select channel, business_date, contact_count," \
+		"abandonment_ratio, cost_to_serve_amount from mart.channel_service\""
 	@echo "Why, and what else:  $(BIN)/passbook status; $(BIN)/passbook editions; make airflow"
 
 test: check ## Set up, check the code and run all tests
