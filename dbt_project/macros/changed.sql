@@ -1,29 +1,34 @@
+{#- Deletes rows of what stands here from the candidate's base; without a base there are none. -#}
+{% macro forget_where(condition) %}
+    {% if is_incremental() %}
+        delete from {{ this }} where {{ condition }}
+    {% else %}
+        select 1
+    {% endif %}
+{% endmacro %}
+
 {#- Deletes the rows of partitions that changed since the candidate's base, so that what
     is appended next replaces them, also where nothing is left to append. Without a feed,
-    the table says itself by channel and feed where each row is from. -#}
+    the table says itself by channel and feed where each row is from; scans pass over what
+    is older than the first of them. -#}
 {% macro forget_changed(feed=none) %}
-    {% if not is_incremental() %}
-        select 1
-    {% elif feed is none %}
-        -- Scans pass over what is older than the first of them.
-        delete from {{ this }}
-        where
-            business_date >= (
-                select min(business_date)
-                from {{ source('ops', 'changed_partitions') }}
-            )
+    {%- set changed = source('ops', 'changed_partitions') %}
+    {%- set condition %}
+        {%- if feed is none %}
+            business_date >= (select min(business_date) from {{ changed }})
             and (channel, feed, business_date) in (
                 select (channel, feed, business_date)
-                from {{ source('ops', 'changed_partitions') }}
+                from {{ changed }}
             )
-    {% else %}
-        delete from {{ this }}
-        where business_date in (
-            select business_date
-            from {{ source('ops', 'changed_partitions') }}
-            where channel || '.' || feed = '{{ feed }}'
-        )
-    {% endif %}
+        {%- else %}
+            business_date in (
+                select business_date
+                from {{ changed }}
+                where channel || '.' || feed = '{{ feed }}'
+            )
+        {%- endif %}
+    {%- endset %}
+    {{ forget_where(condition) }}
 {% endmacro %}
 
 {#- Days on which interactions changed, or are valued at a changed rate: from the rate's day,
@@ -71,18 +76,10 @@
 
 {#- Deletes the rows of days that are computed again. -#}
 {% macro forget_changed_days() %}
-    {% if is_incremental() %}
-        delete from {{ this }} where business_date in ({{ changed_days() }})
-    {% else %}
-        select 1
-    {% endif %}
+    {{ forget_where('business_date in (' ~ changed_days() ~ ')') }}
 {% endmacro %}
 
 {#- Deletes the rows of months that are computed again. -#}
 {% macro forget_changed_months() %}
-    {% if is_incremental() %}
-        delete from {{ this }} where month_start in ({{ changed_months() }})
-    {% else %}
-        select 1
-    {% endif %}
+    {{ forget_where('month_start in (' ~ changed_months() ~ ')') }}
 {% endmacro %}

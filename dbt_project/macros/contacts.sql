@@ -40,11 +40,7 @@
 
 {#- Deletes the contacts that are computed again. -#}
 {% macro forget_contacts() %}
-    {% if is_incremental() %}
-        delete from {{ this }} where {{ is_contact_restated() }}
-    {% else %}
-        select 1
-    {% endif %}
+    {{ forget_where(is_contact_restated()) }}
 {% endmacro %}
 
 {#- The interactions that the contacts which are computed again are computed from. -#}

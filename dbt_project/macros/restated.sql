@@ -44,10 +44,20 @@
     ) -}}
 {%- endmacro %}
 
-{#- The key of a row as fingerprints have it, where nobody is a customer, too. -#}
+{#- The key of what is nobody's, where fingerprints have it as a customer, too. -#}
+{% macro nobody() -%}
+    'nobody'
+{%- endmacro %}
+
+{#- A key, or nobody's where there is none. -#}
+{% macro known_customer(key) -%}
+    coalesce({{ key }}, {{ nobody() }})
+{%- endmacro %}
+
+{#- The key of a row as fingerprints have it. -#}
 {% macro restated_key(kind, relation=none) -%}
     {%- set key = (relation ~ '.' if relation else '') ~ key_of(kind) -%}
-    {{- key if kind == 'account' else "coalesce(" ~ key ~ ", 'nobody')" -}}
+    {{- key if kind == 'account' else known_customer(key) -}}
 {%- endmacro %}
 
 {#- Whether a row is computed again: always where there is no base. -#}
@@ -68,20 +78,12 @@
 
 {#- Deletes the rows that are computed again. -#}
 {% macro forget_restated(kind, day='month_start', start=none) %}
-    {% if is_incremental() %}
-        delete from {{ this }} where {{ is_restated(kind, day, start) }}
-    {% else %}
-        select 1
-    {% endif %}
+    {{ forget_where(is_restated(kind, day, start)) }}
 {% endmacro %}
 
 {#- Deletes all rows from a day on. -#}
 {% macro forget_from(day, first_day) %}
-    {% if is_incremental() %}
-        delete from {{ this }} where {{ day }} >= {{ first_day }}
-    {% else %}
-        select 1
-    {% endif %}
+    {{ forget_where(day ~ ' >= ' ~ first_day) }}
 {% endmacro %}
 
 {#- The rows of a relation that are computed again: from a day on everyone's, before it those

@@ -10,7 +10,7 @@
     select accounts.account_id
     from {{ ref('int_accounts') }} as accounts
     where
-        'nobody' in ({{ restated('placement') }})
+        {{ nobody() }} in ({{ restated('placement') }})
         and accounts.account_id not in (
             select owners.account_id from {{ ref('int_account_owners') }} as owners
         )

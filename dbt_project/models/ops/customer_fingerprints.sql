@@ -49,7 +49,7 @@ everyone as (
     from known
     union all
     select
-        'nobody' as customer_key,
+        {{ nobody() }} as customer_key,
         date '0001-01-01' as first_month
 ),
 
@@ -62,7 +62,7 @@ owners as (
     union all
     select
         account_id,
-        'nobody' as customer_key,
+        {{ nobody() }} as customer_key,
         1.0 as owner_share_ratio
     from accounts
     where account_id not in (select account_owners.account_id from account_owners)
@@ -101,34 +101,26 @@ told_months as (
     where record_id in (select moved_records.record_id from moved_records)
 ),
 
-move_months as (
-    select
-        record_id,
-        min(month_start) as since_month
-    from told_months
-    group by record_id
-),
-
+-- A record moves to one customer and from another.
 moves as (
     select
-        coalesce(moved_records.customer_key, 'nobody') as customer_key,
-        move_months.since_month
+        record_id,
+        {{ known_customer('customer_key') }} as customer_key
     from moved_records
-    left join move_months on moved_records.record_id = move_months.record_id
     union all
     select
-        coalesce(moved_records.earlier_key, 'nobody') as customer_key,
-        move_months.since_month
+        record_id,
+        {{ known_customer('earlier_key') }} as customer_key
     from moved_records
-    left join move_months on moved_records.record_id = move_months.record_id
 ),
 
 moved as (
     select
-        customer_key,
-        min(since_month) as since_month
+        moves.customer_key,
+        min(told_months.month_start) as since_month
     from moves
-    group by customer_key
+    inner join told_months on moves.record_id = told_months.record_id
+    group by moves.customer_key
 ),
 
 fingerprints as (
