@@ -7,6 +7,11 @@
     ) -}}
 {%- endmacro %}
 
+{#- int_latest_balances as the candidate's base has it, for the model that it is made from. -#}
+{% macro latest_balances_of_base() -%}
+    {{- this.incorporate(path={'identifier': 'int_latest_balances'}) -}}
+{%- endmacro %}
+
 {#- The first day that int_latest_balances looks at: that, or all days where it has to look up
     what stood before a balance that was told on a changed day. -#}
 {% macro latest_balances_from() -%}

@@ -26,6 +26,18 @@ told as (
     from balances
     {% if is_incremental() %}
         union all
+        -- What stood before, as the base has it.
+        select
+            account_id,
+            since_date as business_date,
+            balance_amount,
+            interest_rate,
+            overdue_days,
+            false as is_new
+        from {{ latest_balances_of_base() }}
+        where since_date < {{ changed_balances_from() }}
+        union all
+        -- Of what was told on a changed day, it is looked up.
         select
             account_id,
             business_date,
@@ -34,7 +46,12 @@ told as (
             overdue_days,
             false as is_new
         from {{ this }}
-        -- What stands here now is older than every changed day.
+        where
+            account_id in (
+                select of_base.account_id
+                from {{ latest_balances_of_base() }} as of_base
+                where of_base.since_date >= {{ changed_balances_from() }}
+            )
         qualify
             row_number() over (
                 partition by account_id
