@@ -43,19 +43,16 @@
     {{ forget_where(is_contact_restated()) }}
 {% endmacro %}
 
-{#- The interactions that the contacts which are computed again are computed from. -#}
-{% macro contact_interactions() -%}
-    select * from {{ ref('interactions') }}
-    where
-        activity_code in ('call', 'message_in', 'message_out')
+{#- The calls and messages that the contacts which are computed again are computed from. -#}
+{% macro restated_calls_and_messages() -%}
+    select * from {{ ref('int_calls_and_messages') }}
     {%- if is_incremental() %}
         {%- set first_day = contact_days_before(contacts_from()) %}
-        and business_date >= {{ first_day }}
+        where business_date >= {{ first_day }}
     union all
-    select * from {{ ref('interactions') }}
+    select * from {{ ref('int_calls_and_messages') }}
     where
-        activity_code in ('call', 'message_in', 'message_out')
-        and business_date >= {{ contact_days_before(contacts_earliest()) }}
+        business_date >= {{ contact_days_before(contacts_earliest()) }}
         and business_date < {{ first_day }}
         and {{ _of_records('customer', changed_from()) }}
     {%- endif -%}

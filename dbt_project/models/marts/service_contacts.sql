@@ -11,8 +11,8 @@
 -- depends_on: {{ ref('restated_from') }}
 -- depends_on: {{ ref('customer_fingerprints') }}
 
-with messages_and_calls as (
-    {{ contact_interactions() }}
+with calls_and_messages as (
+    {{ restated_calls_and_messages() }}
 ),
 
 bridge as (
@@ -38,7 +38,7 @@ timed as (
                 then occurred_at
             else cast(business_date as timestamp)
         end as came_at
-    from messages_and_calls
+    from calls_and_messages
 ),
 
 -- The bank's next message to the same address is the answer, if it comes in time.
