@@ -8,20 +8,20 @@ percents as (
     {{ number_spine(100) }}
 ),
 
--- Customers of one contribution stand in any order: what they add up to is the same.
+-- Customers of one contribution stand in any order, which is the same for both windows:
+-- what they add up to is the same.
 ranked as (
     select
         month_start,
-        row_number() over (
-            partition by month_start
-            order by trailing_contribution_amount desc, customer_key asc
-        ) as place_number,
-        sum(trailing_contribution_amount) over (
-            partition by month_start
-            order by trailing_contribution_amount desc, customer_key asc
-            rows between unbounded preceding and current row
-        ) as cumulative_amount
+        row_number() over most_profitable_first as place_number,
+        sum(trailing_contribution_amount) over most_profitable_first
+            as cumulative_amount
     from assessments
+    window most_profitable_first as (
+        partition by month_start
+        order by contribution_rank
+        rows between unbounded preceding and current row
+    )
 ),
 
 totals as (
