@@ -31,89 +31,49 @@ overrides as (
 -- a customer has a tier from the day it is known.
 effective as (
     select
-        assessments.customer_key,
-        {{ add_months('assessments.month_start', 1) }} as valid_from,
-        assessments.tier,
-        assessments.has_holdings,
-        assessments.trailing_contribution_amount,
-        assessments.contribution_rank,
-        assessments.ranked_count,
-        assessments.is_premium_month,
-        assessments.negative_months,
-        assessments.trailing_months,
-        assessments.consecutive_misses
+        customer_key,
+        month_start,
+        {{ add_months('month_start', 1) }} as valid_from,
+        tier
     from assessments
-    where {{ add_months('assessments.month_start', 1) }} <= {{ as_of() }}
+    where {{ add_months('month_start', 1) }} <= {{ as_of() }}
     union all
     select
-        assessments.customer_key,
-        assessments.month_start as valid_from,
-        assessments.tier,
-        assessments.has_holdings,
-        assessments.trailing_contribution_amount,
-        assessments.contribution_rank,
-        assessments.ranked_count,
-        assessments.is_premium_month,
-        assessments.negative_months,
-        assessments.trailing_months,
-        assessments.consecutive_misses
-    from assessments
-    qualify
-        row_number() over (
-            partition by assessments.customer_key
-            order by assessments.month_start
-        ) = 1
-),
-
-latest_from as (
-    select
         customer_key,
-        max(valid_from) as valid_from
-    from effective
+        min(month_start) as month_start,
+        min(month_start) as valid_from,
+        arg_min(tier, month_start) as tier
+    from assessments
     group by customer_key
 ),
 
 -- An authorised restriction in the core system stands above the figures.
+restrictions as (
+    select
+        effective.customer_key,
+        max(effective.valid_from) as valid_from,
+        any_value(basics.restriction_code) as restriction_code
+    from effective
+    inner join basics on effective.customer_key = basics.customer_key
+    where basics.restriction_code is not null
+    group by effective.customer_key
+),
+
 judged as (
     select
         effective.customer_key,
+        effective.month_start,
         effective.valid_from,
         case
-            when
-                basics.restriction_code is not null
-                and latest_from.customer_key is not null
-                then 'restricted'
+            when restrictions.customer_key is not null then 'restricted'
             else effective.tier
         end as tier,
-        case
-            when
-                basics.restriction_code is not null
-                and latest_from.customer_key is not null
-                then 'restricted in the core system: ' || basics.restriction_code
-            when not effective.has_holdings then 'known to a channel, holds no account'
-            when effective.tier = 'restricted'
-                then
-                    'contribution was negative for '
-                    || effective.negative_months || ' months in a row'
-            else
-                'contribution of the trailing ' || effective.trailing_months
-                || ' months ' || effective.trailing_contribution_amount
-                || ', rank ' || effective.contribution_rank
-                || ' of ' || effective.ranked_count
-                || case
-                    when effective.tier = 'premium' and not effective.is_premium_month
-                        then
-                            ', kept until it misses '
-                            || effective.consecutive_misses || ' months in a row'
-                    else ''
-                end
-        end as reason
+        restrictions.restriction_code
     from effective
-    left join basics on effective.customer_key = basics.customer_key
-    left join latest_from
+    left join restrictions
         on
-            effective.customer_key = latest_from.customer_key
-            and effective.valid_from = latest_from.valid_from
+            effective.customer_key = restrictions.customer_key
+            and effective.valid_from = restrictions.valid_from
 ),
 
 override_days as (
@@ -132,9 +92,10 @@ override_days as (
 within_months as (
     select
         override_days.customer_key,
+        judged.month_start,
         override_days.on_date as valid_from,
         judged.tier,
-        judged.reason
+        judged.restriction_code
     from override_days
     inner join judged
         on
@@ -152,16 +113,18 @@ within_months as (
 by_figures as (
     select
         customer_key,
+        month_start,
         valid_from,
         tier,
-        reason
+        restriction_code
     from judged
     union all
     select
         customer_key,
+        month_start,
         valid_from,
         tier,
-        reason
+        restriction_code
     from within_months
 ),
 
@@ -194,22 +157,14 @@ overridden as (
 standing as (
     select
         by_figures.customer_key,
+        by_figures.month_start,
         by_figures.valid_from,
+        by_figures.restriction_code,
         coalesce(overridden.tier, by_figures.tier) as tier,
-        case
-            when overridden.tier is null then by_figures.reason
-            else
-                'set by ' || overridden.authorised_by
-                || ' on ' || overridden.authorised_date
-                || ' until ' || overridden.authorised_until_date
-                || ': ' || overridden.reason
-        end as reason,
+        overridden.reason,
         overridden.authorised_by,
         overridden.authorised_date,
-        overridden.authorised_until_date,
-        coalesce(
-            overridden.authorised_by || ' ' || overridden.authorised_date, 'figures'
-        ) as reason_source
+        overridden.authorised_until_date
     from by_figures
     left join overridden
         on
@@ -217,34 +172,77 @@ standing as (
             and by_figures.valid_from = overridden.valid_from
 ),
 
+compared as (
+    select
+        standing.*,
+        lag(tier) over days_of_customer as tier_before,
+        lag(authorised_by) over days_of_customer as authorised_by_before,
+        lag(authorised_date) over days_of_customer as authorised_date_before
+    from standing
+    window days_of_customer as (
+        partition by customer_key
+        order by valid_from
+    )
+),
+
 starts as (
     select *
-    from standing
-    qualify
-        coalesce(
-            lag(tier || ' by ' || reason_source) over (
-                partition by customer_key
-                order by valid_from
-            ) <> tier || ' by ' || reason_source, true
-        )
+    from compared
+    where
+        tier_before is distinct from tier
+        or authorised_by_before is distinct from authorised_by
+        or authorised_date_before is distinct from authorised_date
 ),
 
 customer_tiers as (
     select
-        customer_key,
-        valid_from,
+        starts.customer_key,
+        starts.valid_from,
         coalesce(
-            lead(valid_from) over (
-                partition by customer_key
-                order by valid_from
+            lead(starts.valid_from) over (
+                partition by starts.customer_key
+                order by starts.valid_from
             ), date '9999-12-31'
         ) as valid_to,
-        tier,
-        reason,
-        authorised_by,
-        authorised_date,
-        authorised_until_date
+        starts.tier,
+        case
+            when starts.authorised_by is not null
+                then
+                    'set by ' || starts.authorised_by
+                    || ' on ' || starts.authorised_date
+                    || ' until ' || starts.authorised_until_date
+                    || ': ' || starts.reason
+            when starts.restriction_code is not null
+                then 'restricted in the core system: ' || starts.restriction_code
+            when not assessments.has_holdings
+                then 'known to a channel, holds no account'
+            when assessments.tier = 'restricted'
+                then
+                    'contribution was negative for '
+                    || assessments.negative_months || ' months in a row'
+            else
+                'contribution of the trailing ' || assessments.trailing_months
+                || ' months ' || assessments.trailing_contribution_amount
+                || ', rank ' || assessments.contribution_rank
+                || ' of ' || assessments.ranked_count
+                || case
+                    when
+                        assessments.tier = 'premium'
+                        and not assessments.is_premium_month
+                        then
+                            ', kept until it misses '
+                            || assessments.consecutive_misses || ' months in a row'
+                    else ''
+                end
+        end as reason,
+        starts.authorised_by,
+        starts.authorised_date,
+        starts.authorised_until_date
     from starts
+    left join assessments
+        on
+            starts.customer_key = assessments.customer_key
+            and starts.month_start = assessments.month_start
 )
 
 select * from customer_tiers
