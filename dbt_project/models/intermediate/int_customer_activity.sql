@@ -6,7 +6,7 @@ with record_months as (
 recent_days as (
     select * from {{ ref('int_customer_days') }}
     where
-        business_date > {{ as_of() }} - interval 120 day
+        business_date > cast({{ as_of() }} - interval 120 day as date)
         and customer_key is not null
 ),
 
