@@ -20,11 +20,28 @@ terms as (
     select {{ signal_term('attrition_least_balance') }} as least_balance
 ),
 
+-- The months to tell of: whole ones, with deposits to lose.
+told_months as (
+    select
+        profile_history.customer_key,
+        profile_history.month_start
+    from profile_history
+    cross join terms
+    where
+        cast(profile_history.deposit_balance_amount as double) >= terms.least_balance
+        and profile_history.as_of_date
+        = cast(
+            {{ add_months('profile_history.month_start', 1) }} - interval 1 day as date
+        )
+        and {{ is_restated('customer') }}
+),
+
 months as (
     select
         *,
         cast(deposit_balance_amount as double) as deposit_amount
     from profile_history
+    where customer_key in (select told_months.customer_key from told_months)
 ),
 
 followed as (
@@ -62,11 +79,10 @@ followed as (
 rich as (
     select followed.*
     from followed
-    cross join terms
-    where
-        followed.deposit_amount >= terms.least_balance
-        and followed.as_of_date
-        = cast({{ add_months('followed.month_start', 1) }} - interval 1 day as date)
+    inner join told_months
+        on
+            followed.customer_key = told_months.customer_key
+            and followed.month_start = told_months.month_start
 ),
 
 -- Bounded, so that no single figure speaks louder than all others together.
@@ -113,7 +129,6 @@ attrition_features as (
         month_start,
         as_of_date
     from measured
-    where {{ is_restated('customer') }}
 )
 
 select * from attrition_features
