@@ -11,6 +11,7 @@ with the short past.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -51,6 +52,8 @@ def night(root: str) -> dict[str, Any]:
     """Run the night after the past; return its seconds, by step."""
     bank = open_bank(Path(root))
     file_seconds: list[float] = []
+    # What wrote the past is not to be finished on the night's time.
+    os.sync()
     started = time.perf_counter()
     with (
         patch.object(editions, "copy_file", timed(editions.copy_file, file_seconds)),
