@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -18,7 +17,7 @@ from ingestion.sessions import in_memory
 from warehouse.bank import DBT_PROJECT, Bank
 from warehouse.build import Built, build, open_candidate
 from warehouse.dbt_runs import DbtRuns
-from warehouse.editions import DATABASE, Candidate
+from warehouse.editions import Candidate
 
 SEEDS = DBT_PROJECT / "seeds"
 _COMPARED = (Path(__file__).with_name("sql") / "policy_preview.sql").read_text("utf-8")
@@ -52,19 +51,20 @@ def _hold_sound(
     bank: Bank, files: Sequence[Path], names: Sequence[str], as_of: date
 ) -> None:
     """Put policies to their own rules beside the others, before anything is built."""
-    spill = bank.settings.home / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=spill, prefix="policies-") as folder:
-        database = Path(folder) / DATABASE
-        runs = DbtRuns(bank, database, as_of)
+    # A candidate, so that the next one clears away what a killed preview leaves of it.
+    candidate = bank.editions.new_candidate(from_base=False)
+    try:
+        runs = DbtRuns(bank, candidate.database, as_of)
         early = runs.read_before_identity(names)
         if early:
             raise _not_to_be_tried(early)
         runs.seed()
-        with open_candidate(bank, database) as connection:
+        with open_candidate(bank, candidate.database) as connection:
             for file in files:
                 _put_in_place(connection, file)
         runs.test_policies(names)
+    finally:
+        shutil.rmtree(candidate.folder)
 
 
 def _replace(
