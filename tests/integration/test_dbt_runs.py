@@ -22,6 +22,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def target(home: Path) -> Path:
+    """Where the data folder keeps what dbt parsed."""
+    target = home / "dbt" / "target"
+    target.mkdir(parents=True)
+    return target
+
+
 def told_of_parsing(home: Path, candidate: str, as_of: date) -> str:
     """Parse for a candidate; return what dbt has to say of it."""
     log = home / "dbt" / "logs" / "dbt.log"
@@ -34,19 +42,15 @@ def told_of_parsing(home: Path, candidate: str, as_of: date) -> str:
 
 
 def test_the_next_candidate_takes_up_what_was_parsed(
-    home: Path, parsed_project: Path
+    home: Path, target: Path, parsed_project: Path
 ) -> None:
-    target = home / "dbt" / "target"
-    target.mkdir(parents=True)
     shutil.copy(parsed_project, target)
     assert ANEW not in told_of_parsing(home, "edition-000002", date(2026, 3, 2))
 
 
 def test_a_damaged_file_of_what_was_parsed_is_parsed_anew(
-    home: Path, parsed_project: Path
+    home: Path, target: Path, parsed_project: Path
 ) -> None:
-    target = home / "dbt" / "target"
-    target.mkdir(parents=True)
     whole = parsed_project.read_bytes()
     (target / parsed_project.name).write_bytes(whole[: len(whole) // 2])
     told_of_parsing(home, "edition-000002", date(2026, 3, 2))
