@@ -186,7 +186,7 @@ def _editions(bank: Bank) -> Iterator[Finding]:
 def _leftovers(bank: Bank) -> Iterator[Finding]:
     """Tell of what killed processes left; a build or a landing under way is none."""
     lock = bank.settings.home / "locks" / "writer.lock"
-    left = sorted((bank.settings.home / "candidates").glob("*"))
+    left = sorted(bank.editions.candidates.glob("*"))
     if left and lock.exists() and not _is_held(lock):
         yield Finding(
             "candidate",

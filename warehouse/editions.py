@@ -69,7 +69,8 @@ class Editions:
         return self.root / "editions" / "current"
 
     @property
-    def _candidates(self) -> Path:
+    def candidates(self) -> Path:
+        """The folder of candidates, and of what is tried and thrown away."""
         return self.root / "candidates"
 
     def folder(self, edition_id: str) -> Path:
@@ -173,13 +174,13 @@ class Editions:
 
         Everything that earlier candidates left behind is gone afterwards.
         """
-        shutil.rmtree(self._candidates, ignore_errors=True)
+        shutil.rmtree(self.candidates, ignore_errors=True)
         current = self.current()
         numbers = [int(e.id.rsplit("-", 1)[-1]) for e in self.all()]
         number = max(numbers, default=0) + 1
         candidate = Candidate(
             id=f"edition-{number:06d}",
-            folder=self._candidates / f"edition-{number:06d}",
+            folder=self.candidates / f"edition-{number:06d}",
             base=current.id if current else None,
         )
         candidate.folder.mkdir(parents=True)
@@ -194,7 +195,7 @@ class Editions:
         Raises:
             SettingsError: There is none.
         """
-        folders = sorted(self._candidates.glob(f"*/{DATABASE}"))
+        folders = sorted(self.candidates.glob(f"*/{DATABASE}"))
         if not folders:
             raise SettingsError(
                 "candidate", "there is none", remedy="Run: passbook build --date DATE"

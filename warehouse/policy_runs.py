@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -17,7 +18,7 @@ from ingestion.sessions import in_memory
 from warehouse.bank import DBT_PROJECT, Bank
 from warehouse.build import Built, build, open_candidate
 from warehouse.dbt_runs import DbtRuns
-from warehouse.editions import Candidate
+from warehouse.editions import DATABASE, Candidate
 
 SEEDS = DBT_PROJECT / "seeds"
 _COMPARED = (Path(__file__).with_name("sql") / "policy_preview.sql").read_text("utf-8")
@@ -51,20 +52,21 @@ def _hold_sound(
     bank: Bank, files: Sequence[Path], names: Sequence[str], as_of: date
 ) -> None:
     """Put policies to their own rules beside the others, before anything is built."""
-    # A candidate, so that the next one clears away what a killed preview leaves of it.
-    candidate = bank.editions.new_candidate(from_base=False)
-    try:
-        runs = DbtRuns(bank, candidate.database, as_of)
+    bank.editions.candidates.mkdir(parents=True, exist_ok=True)
+    # The next candidate clears away what a killed preview leaves here; a level deeper
+    # than a candidate's own file, none takes it for one.
+    with TemporaryDirectory(dir=bank.editions.candidates) as folder:
+        database = Path(folder) / "policies" / DATABASE
+        database.parent.mkdir()
+        runs = DbtRuns(bank, database, as_of)
         early = runs.read_before_identity(names)
         if early:
             raise _not_to_be_tried(early)
         runs.seed()
-        with open_candidate(bank, candidate.database) as connection:
+        with open_candidate(bank, database) as connection:
             for file in files:
                 _put_in_place(connection, file)
         runs.test_policies(names)
-    finally:
-        shutil.rmtree(candidate.folder)
 
 
 def _replace(

@@ -121,3 +121,18 @@ def test_a_file_that_is_no_policy_is_refused_and_says_why(
     assert part in done.stderr
     assert "Traceback" not in done.stderr
     assert not list((home.root / "candidates").glob("*"))
+
+
+def test_a_policy_that_is_refused_leaves_a_standing_candidate_alone(
+    home: Home, tmp_path: Path
+) -> None:
+    standing = home.root / "candidates" / "edition-000009"
+    standing.mkdir(parents=True)
+    twice = policy(
+        tmp_path,
+        "unit_costs",
+        lambda t: t + "call_center,call,13.00,2026-01-01,9999-12-31\n",
+    )
+    assert home.run("policy", "preview", str(twice)).returncode != 0
+    assert list((home.root / "candidates").iterdir()) == [standing]
+    standing.rmdir()
