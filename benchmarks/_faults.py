@@ -55,8 +55,13 @@ def is_whole(home: Home) -> bool:
 # Kills
 
 
-def kill_at_random(home: Home, day: date, seconds: float, chance: random.Random) -> str:
-    """Kill a night at a random time within some seconds; say what it was at, or `end`."""
+def kill_at_random(
+    home: Home, day: date, seconds: float, chance: random.Random
+) -> str | None:
+    """Kill a night at a random time within some seconds; say what it was at.
+
+    None is one that ended before.
+    """
     process = home.start("night", "--date", day.isoformat())
     try:
         process.wait(timeout=chance.uniform(0.2, seconds))
@@ -65,7 +70,7 @@ def kill_at_random(home: Home, day: date, seconds: float, chance: random.Random)
         process.kill()
         process.wait()
         return where
-    return "end"
+    return None
 
 
 def _step(home: Home) -> str:
@@ -152,8 +157,8 @@ class Sequence:
     def _disturbed_night(self, seconds: float) -> None:
         day = self.chance.choice(self.days)
         if self.chance.random() < 0.5:
-            self.counts["killed"] += 1
-            kill_at_random(self.home, day, seconds, self.chance)
+            where = kill_at_random(self.home, day, seconds, self.chance)
+            self.counts["killed" if where else "night"] += 1
         else:
             done = self.home.night(day, "--skip-landing")
             self.counts["refused night" if done.returncode else "night"] += 1

@@ -120,14 +120,20 @@ def kills(bank: Bank, scale: str) -> Iterator[Survived]:
     chance = random.Random(1)
     losses: list[str] = []
     steps = Counter[str]()
-    for first in range(0, KILLS[scale], KILLS_A_NIGHT[scale]):
-        home = bank.before.copied(bank.folder / f"killed{first}")
-        for _ in range(min(KILLS[scale] - first, KILLS_A_NIGHT[scale])):
-            steps[kill_at_random(home, bank.days[1], bank.night_seconds, chance)] += 1
+    seconds = bank.night_seconds
+    while steps.total() < KILLS[scale]:
+        home = bank.before.copied(bank.folder / f"killed{steps.total()}")
+        for _ in range(min(KILLS[scale] - steps.total(), KILLS_A_NIGHT[scale])):
+            where = kill_at_random(home, bank.days[1], seconds, chance)
             losses += whole(home)
+            if where is None:
+                # No kill, and another night has nothing left to do: too late a time.
+                seconds *= 0.95
+                break
+            steps[where] += 1
         losses += recovered(bank, home)
         shutil.rmtree(home.root)
-        going_on("killed", sum(steps.values()), KILLS[scale], losses)
+        going_on("killed", steps.total(), KILLS[scale], losses)
     yield Survived(f"kill -9 (at {_counted(steps)})", KILLS[scale], tuple(losses))
 
 
