@@ -8,22 +8,6 @@ percents as (
     {{ number_spine(100) }}
 ),
 
--- Customers of one contribution stand in any order, which is the same for both windows:
--- what they add up to is the same.
-ranked as (
-    select
-        month_start,
-        row_number() over most_profitable_first as place_number,
-        sum(trailing_contribution_amount) over most_profitable_first
-            as cumulative_amount
-    from assessments
-    window most_profitable_first as (
-        partition by month_start
-        order by contribution_rank
-        rows between unbounded preceding and current row
-    )
-),
-
 totals as (
     select
         month_start,
@@ -47,25 +31,71 @@ marks as (
     cross join percents
 ),
 
+-- By the first percent within which a customer's rank lies.
+percents_of_customers as (
+    select
+        assessments.month_start,
+        assessments.trailing_contribution_amount,
+        1 + floor(
+            100.0 * (assessments.contribution_rank - 1) / totals.customer_count
+        ) as customer_percent
+    from assessments
+    inner join totals on assessments.month_start = totals.month_start
+),
+
+percent_sums as (
+    select
+        month_start,
+        customer_percent,
+        count(*) as customer_count,
+        sum(trailing_contribution_amount) as amount,
+        min(trailing_contribution_amount) as least_amount
+    from percents_of_customers
+    group by month_start, customer_percent
+),
+
+running as (
+    select
+        marks.*,
+        sum(percent_sums.customer_count) over up_to_percent as ranked_count,
+        sum(percent_sums.amount) over up_to_percent as ranked_amount,
+        min(percent_sums.least_amount) over up_to_percent as least_amount
+    from marks
+    left join percent_sums
+        on
+            marks.month_start = percent_sums.month_start
+            and marks.customer_percent = percent_sums.customer_percent
+    window up_to_percent as (
+        partition by marks.month_start
+        order by marks.customer_percent
+    )
+),
+
+-- Where more have a rank than are counted, the last of them contributed the same: those
+-- too many are taken away.
+ranked as (
+    select
+        *,
+        ranked_amount - (ranked_count - top_customer_count) * least_amount
+            as cumulative_amount
+    from running
+),
+
 contribution_curve as (
     select
-        marks.month_start,
-        cast(marks.customer_percent as integer) as customer_percent,
-        marks.top_customer_count,
-        cast(marks.customer_count as bigint) as customer_count,
-        {{ in_cents('ranked.cumulative_amount') }}
+        month_start,
+        cast(customer_percent as integer) as customer_percent,
+        top_customer_count,
+        cast(customer_count as bigint) as customer_count,
+        {{ in_cents('cumulative_amount') }}
             as cumulative_contribution_amount,
-        {{ in_cents('marks.total_amount') }} as total_contribution_amount,
+        {{ in_cents('total_amount') }} as total_contribution_amount,
         case
-            when marks.total_amount > 0
-                then cast(ranked.cumulative_amount as double) / marks.total_amount
+            when total_amount > 0
+                then cast(cumulative_amount as double) / total_amount
         end as cumulative_share_ratio,
         '{{ var("currency_code") }}' as currency_code
-    from marks
-    inner join ranked
-        on
-            marks.month_start = ranked.month_start
-            and marks.top_customer_count = ranked.place_number
+    from ranked
 )
 
 select * from contribution_curve
