@@ -1,11 +1,23 @@
 -- One row per customer and month from the first in which it is known: what the month's
 -- figures alone would make of it, and what the policy makes of it with patience.
+--
+-- Within, customers and months are numbers, and what the policy says of a month is
+-- joined last: windows over all months of everyone cost what they carry.
 with known as (
-    select * from {{ ref('int_customers_known') }}
+    select
+        customer_key,
+        first_month,
+        row_number() over () as customer_number
+    from {{ ref('int_customers_known') }}
 ),
 
 contributions as (
-    select * from {{ ref('customer_contribution_monthly') }}
+    select
+        known.customer_number,
+        contributions.month_start,
+        contributions.contribution_amount
+    from {{ ref('customer_contribution_monthly') }} as contributions
+    inner join known on contributions.customer_key = known.customer_key
 ),
 
 account_owners as (
@@ -20,40 +32,67 @@ policy as (
     select * from {{ ref('tier_policy') }}
 ),
 
+-- Each month by the policy of its time, so that a new one does not rewrite history.
 months as (
-    {{ month_spine('(select min(first_month) from known)', as_of()) }}
+    select
+        spine.month_start,
+        row_number() over (order by spine.month_start) as month_number,
+        policy.premium_rank_ratio,
+        policy.trailing_months,
+        policy.consecutive_misses,
+        policy.consecutive_negatives
+    from (
+        {{ month_spine('(select min(first_month) from known)', as_of()) }}
+    ) as spine
+    left join policy
+        on
+            spine.month_start >= policy.valid_from
+            and spine.month_start < policy.valid_to
+),
+
+judged_months as (
+    select * from months
+    where trailing_months is not null
 ),
 
 customer_months as (
     select
-        known.customer_key,
-        months.month_start
+        known.customer_number,
+        months.month_start,
+        months.month_number,
+        greatest(first_months.month_number, first_judged.month_number)
+            as first_judged_number
     from known
+    cross join (
+        select min(month_number) as month_number from judged_months
+    ) as first_judged
     inner join months on known.first_month <= months.month_start
+    inner join months as first_months on known.first_month = first_months.month_start
 ),
 
 -- Most accounts are never closed: of those a customer has one since the first.
 holdings as (
     select
-        account_owners.customer_key,
+        known.customer_number,
         accounts.opened_date,
         accounts.closed_date
     from account_owners
+    inner join known on account_owners.customer_key = known.customer_key
     inner join accounts on account_owners.account_id = accounts.account_id
 ),
 
 open_holdings as (
     select
-        customer_key,
+        customer_number,
         min(opened_date) as opened_date
     from holdings
     where closed_date is null
-    group by customer_key
+    group by customer_number
 ),
 
 closed_holding_months as (
     select distinct
-        holdings.customer_key,
+        holdings.customer_number,
         months.month_start
     from holdings
     inner join months
@@ -64,137 +103,136 @@ closed_holding_months as (
 
 running as (
     select
-        customer_months.customer_key,
-        customer_months.month_start,
+        customer_months.customer_number,
+        customer_months.month_number,
+        customer_months.first_judged_number,
         (
-            closed_holding_months.customer_key is not null
+            closed_holding_months.customer_number is not null
             or coalesce(
                 open_holdings.opened_date
                 < {{ add_months('customer_months.month_start', 1) }}, false
             )
         ) as has_holdings,
         coalesce(contributions.contribution_amount, 0) as contribution_amount,
-        sum(coalesce(contributions.contribution_amount, 0)) over (
-            partition by customer_months.customer_key
-            order by customer_months.month_start
+        cast(
+            sum(coalesce(contributions.contribution_amount, 0)) over (
+                partition by customer_months.customer_number
+                order by customer_months.month_number
+                rows unbounded preceding
+            ) as decimal(18, 2)
         ) as running_amount
     from customer_months
     left join contributions
         on
-            customer_months.customer_key = contributions.customer_key
+            customer_months.customer_number = contributions.customer_number
             and customer_months.month_start = contributions.month_start
     left join open_holdings
-        on customer_months.customer_key = open_holdings.customer_key
+        on customer_months.customer_number = open_holdings.customer_number
     left join closed_holding_months
         on
-            customer_months.customer_key = closed_holding_months.customer_key
+            customer_months.customer_number = closed_holding_months.customer_number
             and customer_months.month_start = closed_holding_months.month_start
 ),
 
--- Each month by the policy of its time, so that a new one does not rewrite history.
-measured as (
+ranked as (
     select
-        running.customer_key,
-        running.month_start,
+        running.customer_number,
+        running.month_number,
+        running.first_judged_number,
         running.has_holdings,
         running.contribution_amount,
         cast(
             running.running_amount - coalesce(earlier.running_amount, 0)
             as decimal(18, 2)
         ) as trailing_contribution_amount,
-        policy.premium_rank_ratio,
-        policy.trailing_months,
-        policy.consecutive_misses,
-        policy.consecutive_negatives
-    from running
-    inner join policy
-        on
-            running.month_start >= policy.valid_from
-            and running.month_start < policy.valid_to
-    left join running as earlier
-        on
-            running.customer_key = earlier.customer_key
-            and {{ add_months('running.month_start', '-policy.trailing_months') }}
-            = earlier.month_start
-),
-
-ranked as (
-    select
-        measured.*,
         -- Who earns the same has the same rank: a key is no merit.
         rank() over (
-            partition by measured.month_start, measured.has_holdings
-            order by measured.trailing_contribution_amount desc
-        ) as contribution_rank,
-        count(*) over (
-            partition by measured.month_start, measured.has_holdings
-        ) as ranked_count
-    from measured
+            partition by running.month_number, running.has_holdings
+            order by running.running_amount - coalesce(earlier.running_amount, 0) desc
+        ) as contribution_rank
+    from running
+    inner join judged_months on running.month_number = judged_months.month_number
+    left join running as earlier
+        on
+            running.customer_number = earlier.customer_number
+            and running.month_number - judged_months.trailing_months
+            = earlier.month_number
+),
+
+ranked_counts as (
+    select
+        ranked.month_number,
+        ranked.has_holdings,
+        count(*) as ranked_count,
+        ceil(count(*) * any_value(judged_months.premium_rank_ratio)) as premium_count
+    from ranked
+    inner join judged_months on ranked.month_number = judged_months.month_number
+    group by ranked.month_number, ranked.has_holdings
 ),
 
 marked as (
     select
         ranked.*,
+        ranked_counts.ranked_count,
         (
             ranked.has_holdings
             and ranked.trailing_contribution_amount > 0
-            and ranked.contribution_rank
-            <= ceil(ranked.ranked_count * ranked.premium_rank_ratio)
+            and ranked.contribution_rank <= ranked_counts.premium_count
         ) as is_premium_month,
         (
             ranked.has_holdings and ranked.contribution_amount < 0
         ) as is_negative_month
     from ranked
+    inner join ranked_counts
+        on
+            ranked.month_number = ranked_counts.month_number
+            and ranked.has_holdings = ranked_counts.has_holdings
 ),
 
 streaks as (
     select
         marked.*,
         -- Months since premium was last earned, and months in a row that were negative.
-        row_number() over months_of_customer
+        month_number
         - max(case when is_premium_month then month_number end)
             over months_of_customer as months_since_premium,
         month_number
-        - coalesce(
-            max(case when not is_negative_month then month_number end)
-                over months_of_customer, 0
-        ) as negative_months
-    from (
-        select
-            marked.*,
-            row_number() over (
-                partition by marked.customer_key
-                order by marked.month_start
-            ) as month_number
-        from marked
-    ) as marked
+        - max(
+            case
+                when is_negative_month then first_judged_number - 1 else month_number
+            end
+        ) over months_of_customer as negative_months
+    from marked
     window months_of_customer as (
-        partition by marked.customer_key
-        order by marked.month_start
+        partition by customer_number order by month_number rows unbounded preceding
     )
 ),
 
 tier_assessments as (
     select
-        customer_key,
-        month_start,
-        has_holdings,
-        contribution_amount,
-        trailing_contribution_amount,
-        contribution_rank,
-        ranked_count,
-        is_premium_month,
-        months_since_premium,
-        negative_months,
-        trailing_months,
-        consecutive_misses,
+        known.customer_key,
+        judged_months.month_start,
+        streaks.has_holdings,
+        streaks.contribution_amount,
+        streaks.trailing_contribution_amount,
+        streaks.contribution_rank,
+        streaks.ranked_count,
+        streaks.is_premium_month,
+        streaks.months_since_premium,
+        streaks.negative_months,
+        judged_months.trailing_months,
+        judged_months.consecutive_misses,
         case
-            when not has_holdings then 'potential'
-            when negative_months >= consecutive_negatives then 'restricted'
-            when months_since_premium < consecutive_misses then 'premium'
+            when not streaks.has_holdings then 'potential'
+            when streaks.negative_months >= judged_months.consecutive_negatives
+                then 'restricted'
+            when streaks.months_since_premium < judged_months.consecutive_misses
+                then 'premium'
             else 'ordinary'
         end as tier
     from streaks
+    inner join known on streaks.customer_number = known.customer_number
+    inner join judged_months on streaks.month_number = judged_months.month_number
 )
 
 select * from tier_assessments
