@@ -68,30 +68,29 @@ risk as (
 ),
 
 -- What a bank has to know of a customer to serve it, and may not know.
-facts as (
-    {%- for fact in [
-        'full_name', 'sex_code', 'birth_date', 'mobile_phone', 'email_address',
-        'postal_address', 'risk_level_code', 'is_marketing_allowed'
-    ] %}
-        select
-            known.customer_key,
-            {{ loop.index }} as fact_number,
-            '{{ fact }}' as fact_code,
-            basics.{{ fact }} is not null as is_known
-        from known
-        left join basics on known.customer_key = basics.customer_key
-        {{- "\n        union all" if not loop.last }}
-    {%- endfor %}
-),
-
+{%- set facts = [
+    'full_name', 'sex_code', 'birth_date', 'mobile_phone', 'email_address',
+    'postal_address', 'risk_level_code', 'is_marketing_allowed'
+] %}
 completeness as (
     select
-        customer_key,
-        avg(case when is_known then 1.0 else 0.0 end) as completeness_ratio,
-        string_agg(fact_code, ', ' order by fact_number) filter (where not is_known)
-            as missing_facts
-    from facts
-    group by customer_key
+        known.customer_key,
+        (
+            {%- for fact in facts %}
+                case when basics.{{ fact }} is null then 0.0 else 1.0 end
+                {{- " +" if not loop.last }}
+            {%- endfor %}
+        ) / {{ facts | length }} as completeness_ratio,
+        nullif(
+            concat_ws(
+                ', '
+                {%- for fact in facts -%}
+                    , case when basics.{{ fact }} is null then '{{ fact }}' end
+                {%- endfor %}
+            ), ''
+        ) as missing_facts
+    from known
+    left join basics on known.customer_key = basics.customer_key
 ),
 
 customers as (
