@@ -94,7 +94,17 @@ def test_a_file_of_another_encoding_or_name_is_refused(
         (
             "unit_costs",
             lambda t: t + "call_center,call,13.00,2026-01-01,9999-12-31\n",
-            "unit_costs_has_one_row_a_day",
+            "unit_costs_has_one_whole_row_a_day",
+        ),
+        (
+            "tier_policy",
+            lambda t: t.replace("0.20,12,", "0.20,,"),
+            "tier_policy_has_one_whole_row_a_day",
+        ),
+        (
+            "tier_policy",
+            lambda t: t.replace("9999-12-31", ""),
+            "tier_policy_has_one_whole_row_a_day",
         ),
         (
             "capital_terms",
