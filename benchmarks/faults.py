@@ -46,8 +46,8 @@ from tests.integration.readers import answer, start_reader  # noqa: E402
 # Due: all of them survived.
 KILLS = {"full": 200, "small": 1}
 KILLS_A_NIGHT = {"full": 5, "small": 1}
-# Nights that are killed beside each other, each in a home of its own, and how much longer
-# than alone they take at most.
+# Nights that are killed beside each other, each in a home of its own, and about how much
+# longer than alone they take.
 LANES = 2
 SLOWED = 1.2
 SEQUENCES = {"full": 30, "small": 1}
@@ -371,7 +371,7 @@ def main() -> int:
     """Measure, print the table and, if asked, one JSON object as the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", choices=sorted(KILLS), default="full")
-    # The long ones take an hour each: two processes do them at once.
+    # The long ones take an hour each and more.
     parser.add_argument("--only", nargs="+", metavar="FAULT", choices=FAULTS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -1,13 +1,13 @@
 -- One row per customer and month from the first in which it is known: what the month's
 -- figures alone would make of it, and what the policy makes of it with patience.
 --
--- Within, customers and months are numbers, and what the policy says of a month is
--- joined last: windows over all months of everyone cost what they carry.
+-- Within, customers and months are numbers, and the policy is joined where it is asked:
+-- windows over all months of everyone cost what they carry.
 with known as (
     select
         customer_key,
         first_month,
-        row_number() over () as customer_number
+        row_number() over (order by customer_key) as customer_number
     from {{ ref('int_customers_known') }}
 ),
 
@@ -37,6 +37,7 @@ months as (
     select
         spine.month_start,
         row_number() over (order by spine.month_start) as month_number,
+        policy.valid_from as policy_from,
         policy.premium_rank_ratio,
         policy.trailing_months,
         policy.consecutive_misses,
@@ -50,9 +51,11 @@ months as (
             and spine.month_start < policy.valid_to
 ),
 
+-- Months before the first policy are judged by none. Policies have no gaps, so nor have
+-- these months.
 judged_months as (
     select * from months
-    where trailing_months is not null
+    where policy_from is not null
 ),
 
 customer_months as (
@@ -192,7 +195,8 @@ marked as (
 streaks as (
     select
         marked.*,
-        -- Months since premium was last earned, and months in a row that were negative.
+        -- Months since premium was last earned, and months in a row that were negative,
+        -- from the first one on of which the customer is judged.
         month_number
         - max(case when is_premium_month then month_number end)
             over months_of_customer as months_since_premium,
