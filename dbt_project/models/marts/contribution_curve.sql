@@ -71,8 +71,8 @@ running as (
     )
 ),
 
--- Customers of one rank may be more than a percent still counts: those left over contributed
--- what the last one did, and are taken away.
+-- Customers of one rank may be more than a percent still counts: those left over
+-- contributed what the last one did, and are taken away.
 ranked as (
     select
         *,
