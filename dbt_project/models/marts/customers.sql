@@ -1,4 +1,9 @@
 -- One row per customer.
+{#- What a bank has to know of a customer to serve it, and may not know. -#}
+{%- set facts = [
+    'full_name', 'sex_code', 'birth_date', 'mobile_phone', 'email_address',
+    'postal_address', 'risk_level_code', 'is_marketing_allowed'
+] %}
 with known as (
     select * from {{ ref('int_customers_known') }}
 ),
@@ -67,32 +72,6 @@ risk as (
     left join holdings on known.customer_key = holdings.customer_key
 ),
 
--- What a bank has to know of a customer to serve it, and may not know.
-{%- set facts = [
-    'full_name', 'sex_code', 'birth_date', 'mobile_phone', 'email_address',
-    'postal_address', 'risk_level_code', 'is_marketing_allowed'
-] %}
-completeness as (
-    select
-        known.customer_key,
-        (
-            {%- for fact in facts %}
-                case when basics.{{ fact }} is null then 0.0 else 1.0 end
-                {{- " +" if not loop.last }}
-            {%- endfor %}
-        ) / {{ facts | length }} as completeness_ratio,
-        nullif(
-            concat_ws(
-                ', '
-                {%- for fact in facts -%}
-                    , case when basics.{{ fact }} is null then '{{ fact }}' end
-                {%- endfor %}
-            ), ''
-        ) as missing_facts
-    from known
-    left join basics on known.customer_key = basics.customer_key
-),
-
 customers as (
     select
         known.customer_key,
@@ -122,8 +101,20 @@ customers as (
             as email_address_conflict_count,
         cast(coalesce(basics.postal_address_conflict_count, 0) as bigint)
             as postal_address_conflict_count,
-        completeness.completeness_ratio,
-        completeness.missing_facts,
+        (
+            {%- for fact in facts %}
+                case when basics.{{ fact }} is null then 0.0 else 1.0 end
+                {{- " +" if not loop.last }}
+            {%- endfor %}
+        ) / {{ facts | length }} as completeness_ratio,
+        nullif(
+            concat_ws(
+                ', '
+                {%- for fact in facts -%}
+                    , case when basics.{{ fact }} is null then '{{ fact }}' end
+                {%- endfor %}
+            ), ''
+        ) as missing_facts,
         coalesce(basics.is_marketing_allowed, false) as is_marketing_allowed,
         coalesce(basics.is_call_allowed and basics.mobile_phone is not null, false)
             as is_call_allowed,
@@ -221,7 +212,6 @@ customers as (
     left join current_tiers on known.customer_key = current_tiers.customer_key
     left join tier_names on current_tiers.tier = tier_names.tier
     left join risk on known.customer_key = risk.customer_key
-    left join completeness on known.customer_key = completeness.customer_key
 )
 
 select * from customers
