@@ -23,22 +23,36 @@ bridge as (
     where customer_key is not null
 ),
 
-ranked as (
+core_records as (
     select
         bridge.customer_key,
         bridge.record_id,
-        customers.*,
-        row_number() over (
-            partition by bridge.customer_key
-            order by
-                customers.since_date asc nulls last, customers.core_customer_id asc
-        ) as opening_rank
+        customers.*
     from customers
     inner join bridge
         on 'core_banking:customer:' || customers.core_customer_id = bridge.record_id
 ),
 
-core as (
+-- Nearly everyone has one, and only of several is one held against another.
+several as (
+    select customer_key
+    from core_records
+    group by customer_key
+    having count(*) > 1
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by customer_key
+            order by since_date asc nulls last, core_customer_id asc
+        ) as opening_rank
+    from core_records
+    where customer_key in (select several.customer_key from several)
+),
+
+summed as (
     select
         customer_key,
         min_by(record_id, opening_rank) as source_record_id,
@@ -73,38 +87,6 @@ core as (
     group by customer_key
 ),
 
--- Of several logins or contacts the first by name, so that it is always the same one.
-online as (
-    select
-        bridge.customer_key,
-        min_by(logins.mobile_phone_normal, bridge.record_id) filter (
-            where logins.mobile_phone_normal is not null
-        ) as mobile_phone,
-        min(bridge.record_id) filter (where logins.mobile_phone_normal is not null)
-            as mobile_phone_record_id,
-        min_by(logins.email_address_normal, bridge.record_id) filter (
-            where logins.email_address_normal is not null
-        ) as email_address,
-        min(bridge.record_id) filter (where logins.email_address_normal is not null)
-            as email_address_record_id
-    from logins
-    inner join bridge
-        on 'online_banking:login:' || logins.login_id = bridge.record_id
-    group by bridge.customer_key
-),
-
-seen as (
-    select
-        customer_key,
-        min(record_id) filter (where record_id like 'phone:%')
-            as mobile_phone_record_id,
-        min(record_id) filter (where record_id like 'email:%@%')
-            as email_address_record_id
-    from bridge
-    where record_id like 'phone:%' or record_id like 'email:%@%'
-    group by customer_key
-),
-
 -- The latest answers count; of two given on one day, the more careful ones.
 questionnaires as (
     select
@@ -120,45 +102,134 @@ questionnaires as (
         ) = 1
 ),
 
-keys as (
-    select customer_key from core
-    union
-    select customer_key from online
-    union
-    select customer_key from seen
+core as (
+    select
+        customer_key,
+        record_id as source_record_id,
+        1 as core_record_count,
+        {%- for person in persons %}
+            {{ person }},
+        {%- endfor %}
+        {%- for name, column in contacts.items() %}
+            {{ column }} as {{ name }},
+        {%- endfor %}
+        {%- for person in ['full_name', 'birth_date'] %}
+            case when {{ person }} is not null then record_id end
+                as {{ person }}_record_id,
+        {%- endfor %}
+        {%- for name, column in contacts.items() if name != 'city_name' %}
+            case when {{ column }} is not null then record_id end
+                as {{ name }}_record_id,
+            0 as {{ name }}_conflict_count,
+        {%- endfor %}
+        0 as name_conflict_count,
+        0 as birth_date_conflict_count,
+        coalesce(is_marketing_allowed, false) as is_marketing_allowed,
+        coalesce(is_marketing_allowed and is_call_allowed, false) as is_call_allowed,
+        coalesce(is_marketing_allowed and is_email_allowed, false)
+            as is_email_allowed,
+        restriction_code,
+        since_date,
+        risk_level_code,
+        case when risk_level_code is not null then risk_assessed_date end
+            as risk_assessed_date
+    from core_records
+    where customer_key not in (select several.customer_key from several)
+    union all
+    select
+        summed.*,
+        questionnaires.risk_level_code,
+        questionnaires.risk_assessed_date
+    from summed
+    left join questionnaires on summed.customer_key = questionnaires.customer_key
 ),
 
-customer_basics as (
+reached as (
+    select customer_key
+    from core
+    where mobile_phone is not null and email_address is not null
+),
+
+-- Who can be reached by what the core system has is not looked up elsewhere.
+elsewhere as (
+    select * from bridge
+    where
+        (
+            record_id like 'online_banking:login:%'
+            or record_id like 'phone:%'
+            or record_id like 'email:%@%'
+        )
+        and customer_key not in (select reached.customer_key from reached)
+),
+
+-- Of several logins or contacts the first by name, so that it is always the same one.
+online as (
     select
-        keys.customer_key,
-        core.source_record_id,
-        {%- for person in persons %}
-            core.{{ person }},
-        {%- endfor %}
+        elsewhere.customer_key,
+        min_by(logins.mobile_phone_normal, elsewhere.record_id) filter (
+            where logins.mobile_phone_normal is not null
+        ) as mobile_phone,
+        min(elsewhere.record_id) filter (where logins.mobile_phone_normal is not null)
+            as mobile_phone_record_id,
+        min_by(logins.email_address_normal, elsewhere.record_id) filter (
+            where logins.email_address_normal is not null
+        ) as email_address,
+        min(elsewhere.record_id) filter (where logins.email_address_normal is not null)
+            as email_address_record_id
+    from logins
+    inner join elsewhere
+        on 'online_banking:login:' || logins.login_id = elsewhere.record_id
+    group by elsewhere.customer_key
+),
+
+seen as (
+    select
+        customer_key,
+        min(record_id) filter (where record_id like 'phone:%')
+            as mobile_phone_record_id,
+        min(record_id) filter (where record_id like 'email:%@%')
+            as email_address_record_id
+    from elsewhere
+    where record_id not like 'online_banking:login:%'
+    group by customer_key
+),
+
+told_elsewhere as (
+    select
+        coalesce(online.customer_key, seen.customer_key) as customer_key,
         coalesce(
-            core.mobile_phone,
             online.mobile_phone,
             substr(seen.mobile_phone_record_id, length('phone:') + 1)
         ) as mobile_phone,
         coalesce(
-            core.email_address,
             online.email_address,
             substr(seen.email_address_record_id, length('email:') + 1)
         ) as email_address,
+        coalesce(online.mobile_phone_record_id, seen.mobile_phone_record_id)
+            as mobile_phone_record_id,
+        coalesce(online.email_address_record_id, seen.email_address_record_id)
+            as email_address_record_id
+    from online
+    full join seen on online.customer_key = seen.customer_key
+),
+
+customer_basics as (
+    select
+        coalesce(core.customer_key, told_elsewhere.customer_key) as customer_key,
+        core.source_record_id,
+        {%- for person in persons %}
+            core.{{ person }},
+        {%- endfor %}
+        {%- for reach in ['mobile_phone', 'email_address'] %}
+            coalesce(core.{{ reach }}, told_elsewhere.{{ reach }}) as {{ reach }},
+        {%- endfor %}
         core.postal_address,
         core.city_name,
         core.full_name_record_id,
         core.birth_date_record_id,
-        coalesce(
-            core.mobile_phone_record_id,
-            online.mobile_phone_record_id,
-            seen.mobile_phone_record_id
-        ) as mobile_phone_record_id,
-        coalesce(
-            core.email_address_record_id,
-            online.email_address_record_id,
-            seen.email_address_record_id
-        ) as email_address_record_id,
+        {%- for reach in ['mobile_phone_record_id', 'email_address_record_id'] %}
+            coalesce(core.{{ reach }}, told_elsewhere.{{ reach }}) as {{ reach }},
+        {%- endfor %}
         core.postal_address_record_id,
         core.core_record_count,
         core.name_conflict_count,
@@ -170,14 +241,11 @@ customer_basics as (
         core.is_call_allowed,
         core.is_email_allowed,
         core.restriction_code,
-        questionnaires.risk_level_code,
-        questionnaires.risk_assessed_date,
+        core.risk_level_code,
+        core.risk_assessed_date,
         core.since_date
-    from keys
-    left join core on keys.customer_key = core.customer_key
-    left join online on keys.customer_key = online.customer_key
-    left join seen on keys.customer_key = seen.customer_key
-    left join questionnaires on keys.customer_key = questionnaires.customer_key
+    from core
+    full join told_elsewhere on core.customer_key = told_elsewhere.customer_key
 )
 
 select * from customer_basics
