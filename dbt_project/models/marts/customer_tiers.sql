@@ -1,6 +1,8 @@
 -- One row per customer and period in which its tier, and who answers for it, stayed the
 -- same.
-with assessments as (
+--
+-- Assessments are read thrice rather than copied once, all months of everyone.
+with assessments as not materialized (
     select * from {{ ref('int_tier_assessments') }}
 ),
 
@@ -29,6 +31,33 @@ overrides as (
 
 -- A month counts from the next month on; the first one also counts for itself, so that
 -- a customer has a tier from the day it is known.
+firsts as (
+    select
+        customer_key,
+        min(month_start) as month_start,
+        arg_min(tier, month_start) as tier,
+        coalesce(
+            min(tier) filter (where month_start < {{ month_start(as_of()) }})
+            <> max(tier) filter (where month_start < {{ month_start(as_of()) }}), false
+        ) as has_moved
+    from assessments
+    group by customer_key
+),
+
+-- Of everyone else all months say the same, so that the first is enough.
+followed as (
+    select customer_key
+    from firsts
+    where has_moved
+    union
+    select customer_key
+    from overrides
+    union
+    select customer_key
+    from basics
+    where restriction_code is not null
+),
+
 effective as (
     select
         customer_key,
@@ -36,15 +65,16 @@ effective as (
         {{ add_months('month_start', 1) }} as valid_from,
         tier
     from assessments
-    where {{ add_months('month_start', 1) }} <= {{ as_of() }}
+    where
+        month_start < {{ month_start(as_of()) }}
+        and customer_key in (select followed.customer_key from followed)
     union all
     select
         customer_key,
-        min(month_start) as month_start,
-        min(month_start) as valid_from,
-        arg_min(tier, month_start) as tier
-    from assessments
-    group by customer_key
+        month_start,
+        month_start as valid_from,
+        tier
+    from firsts
 ),
 
 -- An authorised restriction in the core system stands above the figures.
