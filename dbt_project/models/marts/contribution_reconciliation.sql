@@ -16,15 +16,20 @@ ledger_totals as (
     select * from {{ ref('int_ledger_totals') }}
 ),
 
-account_contributions as (
+-- Added up where they are read: a copy of all months costs more than two scans.
+account_contributions as not materialized (
     select * from {{ ref('int_account_contributions') }}
+),
+
+accounts as (
+    select * from {{ ref('int_accounts') }}
 ),
 
 account_owners as (
     select * from {{ ref('int_account_owners') }}
 ),
 
-record_months as (
+record_months as not materialized (
     select * from {{ ref('int_record_months') }}
 ),
 
@@ -94,55 +99,57 @@ ledger_fees as (
     group by {{ month_start('ledger_totals.business_date') }}
 ),
 
--- What all accounts and interactions come to, and those among them without a customer.
-owned_accounts as (
-    select distinct account_id from account_owners
+-- What all accounts and interactions come to, and those among them without a customer:
+-- few, so that theirs are looked up, and not everyone's.
+unowned_accounts as (
+    select account_id from accounts
+    where account_id not in (select account_owners.account_id from account_owners)
 ),
 
-position_sums as (
-    select
-        account_contributions.month_start,
-        account_contributions.deposit_interest_amount,
-        account_contributions.loan_interest_amount,
-        cast(0 as decimal(28, 8)) as fee_amount,
-        cast(0 as decimal(28, 8)) as cost_to_serve_amount,
-        account_contributions.expected_loss_amount,
-        account_contributions.capital_charge_amount,
-        owned_accounts.account_id is not null as is_owned
-    from account_contributions
-    left join owned_accounts
-        on account_contributions.account_id = owned_accounts.account_id
-),
-
-activity_sums as (
-    select
-        record_months.month_start,
-        cast(0 as decimal(28, 8)) as deposit_interest_amount,
-        cast(0 as decimal(28, 8)) as loan_interest_amount,
-        case
-            when record_months.activity_code in ('fee', 'penalty_interest')
-                then coalesce(record_months.total_amount, 0)
-            else 0
-        end as fee_amount,
-        record_months.cost_to_serve_amount,
-        cast(0 as decimal(28, 8)) as expected_loss_amount,
-        cast(0 as decimal(28, 8)) as capital_charge_amount,
-        bridge.customer_key is not null as is_owned
-    from record_months
-    left join bridge on record_months.record_id = bridge.record_id
+unowned_records as (
+    select record_id from bridge
+    where customer_key is null
 ),
 
 all_sums as (
-    {%- for part in ['position_sums', 'activity_sums'] %}
+    {%- for side in ['all', 'unowned'] %}
         select
             month_start,
-            is_owned,
-        {%- for line in lines if line != 'tax' %}
-            sum({{ line }}_amount) as {{ line }}_amount
-            {{- "," if not loop.last }}
-        {%- endfor %}
-        from {{ part }}
-        group by month_start, is_owned
+            '{{ side }}' as side_code,
+            sum(deposit_interest_amount) as deposit_interest_amount,
+            sum(loan_interest_amount) as loan_interest_amount,
+            0 as fee_amount,
+            0 as cost_to_serve_amount,
+            sum(expected_loss_amount) as expected_loss_amount,
+            sum(capital_charge_amount) as capital_charge_amount
+        from account_contributions
+        {%- if side == 'unowned' %}
+            where
+                account_id in (
+                    select unowned_accounts.account_id from unowned_accounts
+                )
+        {%- endif %}
+        group by month_start
+        union all
+        select
+            month_start,
+            '{{ side }}' as side_code,
+            0 as deposit_interest_amount,
+            0 as loan_interest_amount,
+            coalesce(
+                sum(total_amount) filter (
+                    where activity_code in ('fee', 'penalty_interest')
+                ), 0
+            ) as fee_amount,
+            sum(cost_to_serve_amount) as cost_to_serve_amount,
+            0 as expected_loss_amount,
+            0 as capital_charge_amount
+        from record_months
+        {%- if side == 'unowned' %}
+            where
+                record_id in (select unowned_records.record_id from unowned_records)
+        {%- endif %}
+        group by month_start
         {{- "\n        union all" if not loop.last }}
     {%- endfor %}
 ),
@@ -176,26 +183,16 @@ sides as (
     {%- endfor %}
     from all_sums
     inner join ledger_interest on all_sums.month_start = ledger_interest.month_start
-    where ledger_interest.told_day_count > 0
+    where all_sums.side_code = 'all' and ledger_interest.told_day_count > 0
     union all
     select
         month_start,
-        'all' as side_code,
+        side_code,
     {%- for line in lines if line != 'tax' %}
         {{ line }}_amount
         {{- "," if not loop.last }}
     {%- endfor %}
     from all_sums
-    union all
-    select
-        month_start,
-        'unowned' as side_code,
-    {%- for line in lines if line != 'tax' %}
-        {{ line }}_amount
-        {{- "," if not loop.last }}
-    {%- endfor %}
-    from all_sums
-    where not is_owned
 ),
 
 summed as (
