@@ -19,12 +19,7 @@
     }) }}
 {%- endmacro %}
 
-{#- The rows of a customer's months from so many before to so many before this one. -#}
+{#- Of the months up to one, those from so many before it to so many before. -#}
 {% macro months_before(first, last=0) -%}
-    over (
-        partition by customer_key
-        order by month_start
-        rows between {{ first }} preceding
-        and {{ 'current row' if last == 0 else last ~ ' preceding' }}
-    )
+    filter (where months_ago between {{ last }} and {{ first }})
 {%- endmacro %}

@@ -24,7 +24,13 @@ terms as (
 told_months as (
     select
         profile_history.customer_key,
-        profile_history.month_start
+        profile_history.month_start,
+        profile_history.as_of_date,
+        profile_history.age_years,
+        profile_history.product_kind_count,
+        profile_history.loan_balance_amount,
+        profile_history.salary_amount,
+        profile_history.deposit_balance_amount
     from profile_history
     cross join terms
     where
@@ -36,53 +42,87 @@ told_months as (
         and {{ is_restated('customer') }}
 ),
 
-months as (
+-- Each with the year that it ends: few months are told in a night, and windows over all
+-- months of everyone cost three times as much.
+years as (
     select
-        *,
-        cast(deposit_balance_amount as double) as deposit_amount
-    from profile_history
-    where customer_key in (select told_months.customer_key from told_months)
+        told_months.customer_key,
+        told_months.month_start,
+        date_diff('month', months.month_start, told_months.month_start) as months_ago,
+        months.deposit_balance_amount,
+        cast(months.deposit_balance_amount * 100 as hugeint) as deposit_cents,
+        months.debit_amount,
+        months.credit_amount,
+        months.salary_amount,
+        months.interaction_count,
+        months.case_opened_count,
+        months.call_count
+    from told_months
+    inner join profile_history as months
+        on
+            told_months.customer_key = months.customer_key
+            and told_months.month_start >= months.month_start
+            and {{ add_months('told_months.month_start', -12) }} < months.month_start
 ),
 
-followed as (
+-- Added up exactly, for doubles come to something else in another order.
+summed as (
     select
         customer_key,
         month_start,
-        as_of_date,
-        age_years,
-        product_kind_count,
-        loan_balance_amount,
-        salary_amount,
-        deposit_amount,
-        avg(deposit_amount) {{ months_before(3, 1) }} as usual_amount,
-        max(deposit_amount) {{ months_before(11) }} as peak_amount,
-        coalesce(
-            stddev_pop(deposit_amount) {{ months_before(5) }}
-            / nullif(avg(deposit_amount) {{ months_before(5) }}, 0), 0
-        ) as variation_ratio,
-        cast(
-            sum(debit_amount) {{ months_before(2) }}
-            - sum(credit_amount) {{ months_before(2) }} as double
-        ) as outflow_amount,
-        cast(sum(interaction_count) {{ months_before(2) }} as double)
-            as quarter_count,
-        cast(coalesce(sum(interaction_count) {{ months_before(5, 3) }}, 0) as double)
-            as earlier_count,
+        cast(sum(deposit_balance_amount) {{ months_before(3, 1) }} as double)
+        / nullif(count(*) {{ months_before(3, 1) }}, 0) as usual_amount,
+        cast(max(deposit_balance_amount) as double) as peak_amount,
         count(*) {{ months_before(5) }} as month_count,
+        sum(deposit_cents) {{ months_before(5) }} as deposit_cents,
+        sum(deposit_cents * deposit_cents) {{ months_before(5) }}
+            as deposit_square_cents,
+        sum(debit_amount) {{ months_before(2) }}
+        - sum(credit_amount) {{ months_before(2) }} as outflow_amount,
+        sum(interaction_count) {{ months_before(2) }} as quarter_count,
+        coalesce(sum(interaction_count) {{ months_before(5, 3) }}, 0) as earlier_count,
         sum(salary_amount) {{ months_before(2) }} as quarter_salary_amount,
         min(salary_amount) {{ months_before(3, 1) }} as least_salary_amount,
-        cast(sum(case_opened_count) {{ months_before(2) }} as double) as case_count,
-        cast(sum(call_count) {{ months_before(2) }} as double) as call_count
-    from months
+        sum(case_opened_count) {{ months_before(2) }} as case_count,
+        sum(call_count) {{ months_before(2) }} as call_count
+    from years
+    group by customer_key, month_start
 ),
 
 rich as (
-    select followed.*
-    from followed
-    inner join told_months
+    select
+        told_months.customer_key,
+        told_months.month_start,
+        told_months.as_of_date,
+        told_months.age_years,
+        told_months.product_kind_count,
+        told_months.loan_balance_amount,
+        told_months.salary_amount,
+        cast(told_months.deposit_balance_amount as double) as deposit_amount,
+        summed.usual_amount,
+        summed.peak_amount,
+        summed.month_count,
+        -- The deviation over the average, of both of which the count falls out.
+        coalesce(
+            sqrt(
+                cast(
+                    summed.month_count * summed.deposit_square_cents
+                    - summed.deposit_cents * summed.deposit_cents as double
+                )
+            ) / nullif(cast(summed.deposit_cents as double), 0), 0
+        ) as variation_ratio,
+        cast(summed.outflow_amount as double) as outflow_amount,
+        cast(summed.quarter_count as double) as quarter_count,
+        cast(summed.earlier_count as double) as earlier_count,
+        summed.quarter_salary_amount,
+        summed.least_salary_amount,
+        cast(summed.case_count as double) as case_count,
+        cast(summed.call_count as double) as call_count
+    from told_months
+    inner join summed
         on
-            followed.customer_key = told_months.customer_key
-            and followed.month_start = told_months.month_start
+            told_months.customer_key = summed.customer_key
+            and told_months.month_start = summed.month_start
 ),
 
 -- Bounded, so that no single figure speaks louder than all others together.
