@@ -20,16 +20,16 @@ account_owners as (
     select * from {{ ref('int_account_owners') }}
 ),
 
-balance_months as (
-    select * from {{ ref('int_balance_months') }}
+account_starts as (
+    select * from {{ ref('int_account_starts') }}
 ),
 
 balance_first_months as (
     select
         account_owners.customer_key,
-        min(balance_months.month_start) as first_month
+        min(account_starts.first_month) as first_month
     from account_owners
-    inner join balance_months on account_owners.account_id = balance_months.account_id
+    inner join account_starts on account_owners.account_id = account_starts.account_id
     group by account_owners.customer_key
 ),
 
