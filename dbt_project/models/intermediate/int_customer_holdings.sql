@@ -48,9 +48,7 @@ summed as (
     select
         customer_key,
         count(*) as open_account_count,
-        count(distinct product_kind_code) as product_kind_count,
-        array_to_string(list_sort(list(distinct product_kind_code)), ', ')
-            as product_kinds,
+        list_sort(list_distinct(list(product_kind_code))) as product_kinds,
         coalesce(sum(share_amount) filter (where side_code = 'deposit'), 0)
             as deposit_amount,
         coalesce(sum(share_amount) filter (where side_code = 'loan'), 0)
@@ -96,8 +94,8 @@ customer_holdings as (
     select
         customer_key,
         open_account_count,
-        product_kind_count,
-        product_kinds,
+        cast(len(product_kinds) as bigint) as product_kind_count,
+        array_to_string(product_kinds, ', ') as product_kinds,
         {{ in_cents('deposit_amount') }} as deposit_balance_amount,
         {{ in_cents('loan_amount') }} as loan_balance_amount,
         highest_risk_number,
