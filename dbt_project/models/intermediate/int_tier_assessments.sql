@@ -63,6 +63,7 @@ customer_months as (
         known.customer_number,
         months.month_start,
         months.month_number,
+        coalesce(months.trailing_months, 1) - 1 as earlier_months,
         greatest(first_months.month_number, first_judged.month_number)
             as first_judged_number
     from known
@@ -104,7 +105,8 @@ closed_holding_months as (
             and holdings.closed_date > months.month_start
 ),
 
-running as (
+-- Months before the first policy are trailing months, too, but not judged.
+summed as (
     select
         customer_months.customer_number,
         customer_months.month_number,
@@ -121,9 +123,9 @@ running as (
             sum(coalesce(contributions.contribution_amount, 0)) over (
                 partition by customer_months.customer_number
                 order by customer_months.month_number
-                rows unbounded preceding
+                rows between customer_months.earlier_months preceding and current row
             ) as decimal(18, 2)
-        ) as running_amount
+        ) as trailing_contribution_amount
     from customer_months
     left join contributions
         on
@@ -139,57 +141,32 @@ running as (
 
 ranked as (
     select
-        running.customer_number,
-        running.month_number,
-        running.first_judged_number,
-        running.has_holdings,
-        running.contribution_amount,
-        cast(
-            running.running_amount - coalesce(earlier.running_amount, 0)
-            as decimal(18, 2)
-        ) as trailing_contribution_amount,
+        summed.*,
+        judged_months.premium_rank_ratio,
         -- Who earns the same has the same rank: a key is no merit.
-        rank() over (
-            partition by running.month_number, running.has_holdings
-            order by running.running_amount - coalesce(earlier.running_amount, 0) desc
-        ) as contribution_rank
-    from running
-    inner join judged_months on running.month_number = judged_months.month_number
-    left join running as earlier
-        on
-            running.customer_number = earlier.customer_number
-            and running.month_number - judged_months.trailing_months
-            = earlier.month_number
-),
-
-ranked_counts as (
-    select
-        ranked.month_number,
-        ranked.has_holdings,
-        count(*) as ranked_count,
-        ceil(count(*) * any_value(judged_months.premium_rank_ratio)) as premium_count
-    from ranked
-    inner join judged_months on ranked.month_number = judged_months.month_number
-    group by ranked.month_number, ranked.has_holdings
+        rank() over peers as contribution_rank,
+        count(*) over (
+            peers rows between unbounded preceding and unbounded following
+        ) as ranked_count
+    from summed
+    inner join judged_months on summed.month_number = judged_months.month_number
+    window peers as (
+        partition by summed.month_number, summed.has_holdings
+        order by summed.trailing_contribution_amount desc
+    )
 ),
 
 marked as (
     select
-        ranked.*,
-        ranked_counts.ranked_count,
+        *,
         (
-            ranked.has_holdings
-            and ranked.trailing_contribution_amount > 0
-            and ranked.contribution_rank <= ranked_counts.premium_count
+            has_holdings
+            and trailing_contribution_amount > 0
+            -- As many as the share of them, rounded up.
+            and contribution_rank - 1 < ranked_count * premium_rank_ratio
         ) as is_premium_month,
-        (
-            ranked.has_holdings and ranked.contribution_amount < 0
-        ) as is_negative_month
+        (has_holdings and contribution_amount < 0) as is_negative_month
     from ranked
-    inner join ranked_counts
-        on
-            ranked.month_number = ranked_counts.month_number
-            and ranked.has_holdings = ranked_counts.has_holdings
 ),
 
 streaks as (
