@@ -35,14 +35,14 @@ bridge as (
 totals as (
     select
         customer_key,
-        sum(interaction_count) as interaction_count,
-        sum(transaction_count) as transaction_count,
-        sum(debit_amount) as debit_amount,
-        sum(credit_amount) as credit_amount,
-        sum(card_purchase_count) as card_purchase_count,
-        sum(card_purchase_amount) as card_purchase_amount,
-        sum(cash_withdrawal_count) as cash_withdrawal_count,
-        sum(online_interaction_count) as online_interaction_count
+        cast(sum(interaction_count) as bigint) as interaction_count,
+        cast(sum(transaction_count) as bigint) as transaction_count,
+        {{ in_cents('sum(debit_amount)') }} as debit_amount,
+        {{ in_cents('sum(credit_amount)') }} as credit_amount,
+        cast(sum(card_purchase_count) as bigint) as card_purchase_count,
+        {{ in_cents('sum(card_purchase_amount)') }} as card_purchase_amount,
+        cast(sum(cash_withdrawal_count) as bigint) as cash_withdrawal_count,
+        cast(sum(online_interaction_count) as bigint) as online_interaction_count
     from customer_months
     group by customer_key
 ),

@@ -130,12 +130,11 @@ customers as (
             as loan_balance_amount,
         cast(coalesce(activity.interaction_count, 0) as bigint) as interaction_count,
         cast(coalesce(activity.transaction_count, 0) as bigint) as transaction_count,
-        {{ in_cents('coalesce(activity.debit_amount, 0)') }} as debit_amount,
-        {{ in_cents('coalesce(activity.credit_amount, 0)') }} as credit_amount,
+        coalesce(activity.debit_amount, 0) as debit_amount,
+        coalesce(activity.credit_amount, 0) as credit_amount,
         cast(coalesce(activity.card_purchase_count, 0) as bigint)
             as card_purchase_count,
-        {{ in_cents('coalesce(activity.card_purchase_amount, 0)') }}
-            as card_purchase_amount,
+        coalesce(activity.card_purchase_amount, 0) as card_purchase_amount,
         cast(coalesce(activity.cash_withdrawal_count, 0) as bigint)
             as cash_withdrawal_count,
         cast(coalesce(activity.online_interaction_count, 0) as bigint)
