@@ -107,6 +107,16 @@ def test_a_file_of_another_encoding_or_name_is_refused(
             "tier_policy_has_one_whole_row_a_day",
         ),
         (
+            "tier_policy",
+            lambda t: t.replace("0.20,12,", "0.20,0,"),
+            "tier_policy_has_possible_numbers",
+        ),
+        (
+            "tax_terms",
+            lambda t: t.replace("0.25,", "25,"),
+            "tax_terms_has_possible_numbers",
+        ),
+        (
             "capital_terms",
             lambda t: t.replace("0.105", "much"),
             "cannot be read",
