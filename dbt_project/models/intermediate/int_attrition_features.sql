@@ -50,7 +50,8 @@ years as (
         told_months.month_start,
         date_diff('month', months.month_start, told_months.month_start) as months_ago,
         months.deposit_balance_amount,
-        cast(months.deposit_balance_amount * 100 as hugeint) as deposit_cents,
+        cast(cast(months.deposit_balance_amount as decimal(28, 2)) * 100 as hugeint)
+            as deposit_cents,
         months.debit_amount,
         months.credit_amount,
         months.salary_amount,
