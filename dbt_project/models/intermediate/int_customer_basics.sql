@@ -27,7 +27,20 @@ core_records as (
     select
         bridge.customer_key,
         bridge.record_id,
-        customers.*
+        customers.core_customer_id,
+        {%- for fact in persons + contacts.values() | list %}
+            customers.{{ fact }},
+        {%- endfor %}
+        coalesce(customers.is_marketing_allowed, false) as is_marketing_allowed,
+        {%- for way in ['call', 'email'] %}
+            coalesce(
+                customers.is_marketing_allowed and customers.is_{{ way }}_allowed, false
+            ) as is_{{ way }}_allowed,
+        {%- endfor %}
+        customers.restriction_code,
+        customers.risk_level_code,
+        customers.risk_assessed_date,
+        customers.since_date
     from customers
     inner join bridge
         on 'core_banking:customer:' || customers.core_customer_id = bridge.record_id
@@ -76,11 +89,9 @@ summed as (
         {%- endfor %}
         greatest(count(distinct full_name) - 1, 0) as name_conflict_count,
         greatest(count(distinct birth_date) - 1, 0) as birth_date_conflict_count,
-        bool_and(coalesce(is_marketing_allowed, false)) as is_marketing_allowed,
-        bool_and(coalesce(is_marketing_allowed and is_call_allowed, false))
-            as is_call_allowed,
-        bool_and(coalesce(is_marketing_allowed and is_email_allowed, false))
-            as is_email_allowed,
+        bool_and(is_marketing_allowed) as is_marketing_allowed,
+        bool_and(is_call_allowed) as is_call_allowed,
+        bool_and(is_email_allowed) as is_email_allowed,
         min(restriction_code) as restriction_code,
         min(since_date) as since_date
     from ranked
@@ -124,10 +135,9 @@ core as (
         {%- endfor %}
         0 as name_conflict_count,
         0 as birth_date_conflict_count,
-        coalesce(is_marketing_allowed, false) as is_marketing_allowed,
-        coalesce(is_marketing_allowed and is_call_allowed, false) as is_call_allowed,
-        coalesce(is_marketing_allowed and is_email_allowed, false)
-            as is_email_allowed,
+        is_marketing_allowed,
+        is_call_allowed,
+        is_email_allowed,
         restriction_code,
         since_date,
         risk_level_code,

@@ -94,7 +94,7 @@ customer_holdings as (
     select
         customer_key,
         open_account_count,
-        cast(len(product_kinds) as bigint) as product_kind_count,
+        len(product_kinds) as product_kind_count,
         array_to_string(product_kinds, ', ') as product_kinds,
         {{ in_cents('deposit_amount') }} as deposit_balance_amount,
         {{ in_cents('loan_amount') }} as loan_balance_amount,

@@ -122,23 +122,20 @@ customers as (
             as is_email_allowed,
         activity.preferred_contact_channel,
         cast(coalesce(holdings.open_account_count, 0) as bigint) as open_account_count,
-        cast(coalesce(holdings.product_kind_count, 0) as bigint) as product_kind_count,
+        coalesce(holdings.product_kind_count, 0) as product_kind_count,
         holdings.product_kinds,
         {{ in_cents('coalesce(holdings.deposit_balance_amount, 0)') }}
             as deposit_balance_amount,
         {{ in_cents('coalesce(holdings.loan_balance_amount, 0)') }}
             as loan_balance_amount,
-        cast(coalesce(activity.interaction_count, 0) as bigint) as interaction_count,
-        cast(coalesce(activity.transaction_count, 0) as bigint) as transaction_count,
+        coalesce(activity.interaction_count, 0) as interaction_count,
+        coalesce(activity.transaction_count, 0) as transaction_count,
         coalesce(activity.debit_amount, 0) as debit_amount,
         coalesce(activity.credit_amount, 0) as credit_amount,
-        cast(coalesce(activity.card_purchase_count, 0) as bigint)
-            as card_purchase_count,
+        coalesce(activity.card_purchase_count, 0) as card_purchase_count,
         coalesce(activity.card_purchase_amount, 0) as card_purchase_amount,
-        cast(coalesce(activity.cash_withdrawal_count, 0) as bigint)
-            as cash_withdrawal_count,
-        cast(coalesce(activity.online_interaction_count, 0) as bigint)
-            as online_interaction_count,
+        coalesce(activity.cash_withdrawal_count, 0) as cash_withdrawal_count,
+        coalesce(activity.online_interaction_count, 0) as online_interaction_count,
         activity.preferred_channel,
         activity.top_category_code,
         activity.last_interaction_date,
