@@ -60,17 +60,23 @@
     {{- key if kind == 'account' else known_customer(key) -}}
 {%- endmacro %}
 
-{#- Whether a row is computed again: always where there is no base. -#}
+{#- Whether a row is computed again: always where there is no base. No key is looked up where
+    nobody is restated. -#}
 {% macro is_restated(kind, day='month_start', start=none) -%}
     {%- if is_incremental() -%}
         {%- set first_day = start or restated_from() -%}
-        (
-            {{ day }} >= {{ restated_earliest(kind, first_day) }}
-            and (
-                {{ day }} >= {{ first_day }}
-                or {{ restated_key(kind) }} in ({{ restated(kind, first_day) }})
+        {%- set earliest = restated_earliest(kind, first_day) -%}
+        {%- if earliest == first_day -%}
+            {{ day }} >= {{ first_day }}
+        {%- else -%}
+            (
+                {{ day }} >= {{ earliest }}
+                and (
+                    {{ day }} >= {{ first_day }}
+                    or {{ restated_key(kind) }} in ({{ restated(kind, first_day) }})
+                )
             )
-        )
+        {%- endif -%}
     {%- else -%}
         true
     {%- endif -%}
@@ -90,7 +96,7 @@
     of some; all where there is no base. Everyone's begin so many months earlier where months
     before are looked back at (a number, or SQL for one), and so do those of some; what stood
     before is needed `from_ever`. In two parts, each of which passes over most of what it
-    scans. -#}
+    scans; in one where nobody is restated. -#}
 {% macro restated_where(
     relation, kind, some, day='month_start', months_earlier=none, from_ever=false, start=none
 ) -%}
@@ -100,12 +106,16 @@
         {%- set earliest = _months_before(restated_earliest(kind, start), months_earlier) %}
         select * from {{ relation }}
         where {{ day }} >= {{ first_day }}
+        {%- if earliest != first_day %}
         union all
         select * from {{ relation }}
         where
             {{ day }} < {{ first_day }}
-            and {{ earliest ~ ' < ' ~ first_day if from_ever else day ~ ' >= ' ~ earliest }}
+            {%- if not from_ever %}
+            and {{ day }} >= {{ earliest }}
+            {%- endif %}
             and {{ some }}
+        {%- endif %}
     {%- else -%}
         select * from {{ relation }}
     {%- endif -%}
